@@ -1,0 +1,1 @@
+"""The engine: claims, leases, commits and settles tasks. It knows no provider."""
