@@ -1,0 +1,1 @@
+"""What providers tell, made into the creator JSON that the application reads."""

@@ -1,0 +1,40 @@
+"""When a walk goes on and when it has ended, the same for every provider. Pure."""
+
+from typing import Final
+
+import msgspec
+
+from platforms.contract import Page
+from platforms.cursor import Walk
+
+PAGE_CEILING: Final = 500
+"""Pages of one walk: 15,000 results at 30 a page, beyond any depth a search has shown."""
+
+BARREN_LIMIT: Final = 3
+"""Pages in a row with nothing new. The same page asked twice can differ, so one such page proves nothing."""
+
+
+def advance(
+    walk: Walk, page: Page, new_items: int, *, page_ceiling: int = PAGE_CEILING, barren_limit: int = BARREN_LIMIT
+) -> Walk:
+    """The walk after a page that brought ``new_items`` results not seen before.
+
+    It ends as ``exhausted`` (the provider said so), ``repeated_cursor`` (the next cursor is the one just asked),
+    ``nothing_new`` (``barren_limit`` pages in a row without anything new) or ``page_ceiling``.
+    """
+    ordinal = walk.ordinal + 1
+    barren = 0 if new_items > 0 else walk.barren + 1
+    cursor = walk.cursor if page.next_cursor is None else page.next_cursor
+    if page.ended or page.next_cursor is None:
+        reason = "exhausted"
+    elif page.next_cursor == walk.cursor:
+        reason = "repeated_cursor"
+    elif barren >= barren_limit:
+        reason = "nothing_new"
+    elif ordinal >= page_ceiling:
+        reason = "page_ceiling"
+    else:
+        reason = None
+    return msgspec.structs.replace(
+        walk, cursor=cursor, ordinal=ordinal, barren=barren, ended=reason is not None, end_reason=reason
+    )

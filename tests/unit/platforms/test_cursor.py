@@ -1,0 +1,176 @@
+"""The cursor envelope."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from platforms import cursor
+from platforms.contract import Capability, Query, SearchKind, StaleCursor
+from platforms.cursor import Walk
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+QUERY = Query("tiktok", SearchKind.KEYWORD, keywords=("coffee", "tea"))
+
+
+def adapter(policy=StaleCursor.CONTINUE, version=2, lifetime=timedelta(hours=1), **changes):
+    capability = Capability("tiktok", SearchKind.KEYWORD, "maker", "search", version, lifetime, policy)
+    return SimpleNamespace(capability=replace(capability, **changes), first_cursor=0)
+
+
+def saved(**changes):
+    envelope = cursor.start(QUERY, adapter(), NOW)
+    envelope = cursor.with_walk(envelope, 0, Walk("coffee", "page-2", ordinal=1))
+    return msgspec.structs.replace(envelope, **changes)
+
+
+def test_each_keyword_gets_its_own_walk_from_the_first_cursor():
+    walks = cursor.start(QUERY, adapter(), NOW).walks
+    assert walks == [Walk("coffee", 0), Walk("tea", 0)]
+
+
+def test_joined_keywords_share_one_walk():
+    joined = replace(QUERY, options={"keywords": "joined"})
+    assert cursor.start(joined, adapter(), NOW).walks == [Walk("coffee tea", 0)]
+
+
+def test_a_similar_search_walks_from_its_target():
+    similar = Query("tiktok", SearchKind.SIMILAR, target_username="nike")
+    assert cursor.start(similar, adapter(), NOW).walks == [Walk("nike", 0)]
+
+
+def test_walks_take_turns_and_ended_ones_are_passed_over():
+    # Given
+    envelope = cursor.start(replace(QUERY, keywords=("a", "b", "c")), adapter(), NOW)
+    envelope = cursor.with_walk(envelope, 1, Walk("b", 9, ordinal=1, ended=True))
+    turns = []
+    # When
+    for _ in range(4):
+        index = cursor.next_walk(envelope)
+        turns.append(index)
+        walk = envelope.walks[index]
+        envelope = cursor.with_walk(envelope, index, msgspec.structs.replace(walk, ordinal=walk.ordinal + 1))
+    # Then
+    assert turns == [0, 2, 0, 2]
+
+
+def test_no_walk_is_next_when_all_have_ended():
+    envelope = saved(walks=[Walk("a", 0, ended=True)])
+    assert cursor.next_walk(envelope) is None
+
+
+def test_replacing_a_walk_leaves_the_old_envelope_alone_and_can_renew_its_time():
+    # Given
+    envelope = saved()
+    # When
+    later = cursor.with_walk(envelope, 1, Walk("tea", 30, ordinal=1), NOW + timedelta(minutes=1))
+    # Then
+    assert envelope.walks[1] == Walk("tea", 0)
+    assert later.walks[1].cursor == 30
+    assert later.issued_at == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [cursor.encode, lambda e: cursor.encode(e).decode(), msgspec.to_builtins],
+    ids=["bytes", "text", "dictionary"],
+)
+def test_an_envelope_survives_saving_in_every_form(form):
+    assert cursor.resume(form(saved()), QUERY, adapter(), NOW) == saved()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"null",
+        b"\xff",
+        "\ud800",
+        {},
+        {"provider": 1},
+        [],
+        7,
+        {"walks": [{"word": None}]},
+    ],
+    ids=lambda document: repr(document)[:20],
+)
+def test_garbage_starts_anew(document):
+    assert cursor.resume(document, QUERY, adapter(), NOW) == cursor.start(QUERY, adapter(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("ordinal", -1), ("barren", -1), ("cursor", None), ("cursor", 1.5), ("word", "other"), ("ended", "no")],
+)
+def test_a_walk_with_an_impossible_value_starts_anew(field, value):
+    document = msgspec.to_builtins(saved())
+    document["walks"][0][field] = value
+    assert cursor.resume(document, QUERY, adapter(), NOW) == cursor.start(QUERY, adapter(), NOW)
+
+
+def test_a_time_without_zone_starts_anew():
+    document = msgspec.to_builtins(saved()) | {"issued_at": "2026-03-01T12:00:00"}
+    assert cursor.resume(document, QUERY, adapter(), NOW).walks[0].cursor == 0
+
+
+@pytest.mark.parametrize("changes", [{"provider": "other"}, {"endpoint": "other"}], ids=str)
+def test_a_foreign_envelope_starts_anew_whatever_the_policy(changes):
+    resumed = cursor.resume(cursor.encode(saved(**changes)), QUERY, adapter(StaleCursor.STOP_PARTIAL), NOW)
+    assert resumed.walks == [Walk("coffee", 0), Walk("tea", 0)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"keywords": ("tea", "coffee")}, {"region": "GB"}, {"options": {"sort_by": "relevance"}}],
+    ids=["keywords", "region", "options"],
+)
+def test_another_query_starts_anew(changes):
+    resumed = cursor.resume(cursor.encode(saved()), replace(QUERY, **changes), adapter(), NOW)
+    assert resumed.walks[0].cursor == 0
+
+
+def test_settings_that_no_provider_sees_do_not_change_the_query_hash():
+    capability = adapter().capability
+    same = replace(QUERY, dedupe="video", enrich="none")
+    assert cursor.query_hash(same, capability) == cursor.query_hash(QUERY, capability)
+
+
+STALE = [
+    pytest.param({"adapter_version": 1}, NOW, id="older version"),
+    pytest.param({}, NOW + timedelta(hours=2), id="expired"),
+]
+
+
+@pytest.mark.parametrize(("changes", "now"), STALE)
+def test_a_stale_envelope_continues_where_that_is_the_policy(changes, now):
+    resumed = cursor.resume(cursor.encode(saved(**changes)), QUERY, adapter(StaleCursor.CONTINUE), now)
+    assert resumed.walks == saved().walks
+    assert resumed.adapter_version == 2
+
+
+@pytest.mark.parametrize(("changes", "now"), STALE)
+def test_a_stale_envelope_restarts_where_that_is_the_policy(changes, now):
+    restart = adapter(StaleCursor.RESTART_AND_DEDUPE)
+    assert cursor.resume(cursor.encode(saved(**changes)), QUERY, restart, now) == cursor.start(QUERY, restart, now)
+
+
+@pytest.mark.parametrize(("changes", "now"), STALE)
+def test_a_stale_envelope_ends_all_walks_where_that_is_the_policy(changes, now):
+    # Given
+    walks = [Walk("coffee", 60, ordinal=2, ended=True, end_reason="exhausted"), Walk("tea", 30, ordinal=1)]
+    document = cursor.encode(saved(walks=walks, **changes))
+    # When
+    resumed = cursor.resume(document, QUERY, adapter(StaleCursor.STOP_PARTIAL), now)
+    # Then
+    assert cursor.next_walk(resumed) is None
+    assert [walk.end_reason for walk in resumed.walks] == ["exhausted", "stale_cursor"]
+
+
+def test_cursors_that_do_not_expire_are_good_for_years():
+    resumed = cursor.resume(cursor.encode(saved()), QUERY, adapter(lifetime=None), NOW + timedelta(days=900))
+    assert resumed == saved()

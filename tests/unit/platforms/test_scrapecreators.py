@@ -1,0 +1,119 @@
+"""What ScrapeCreators endpoints share, and the profile look-up."""
+
+import json
+
+import pytest
+
+from platforms.contract import Response
+from platforms.outcome import Outcome
+from platforms.scrapecreators.client import told
+from platforms.scrapecreators.pricing import CREDITS
+from platforms.scrapecreators.tiktok_keyword import ENDPOINT
+from platforms.scrapecreators.tiktok_profile import TikTokProfile
+from worker.errors import ShapeError
+
+PROFILE = TikTokProfile()
+
+
+def answer(value, status=200):
+    return Response(status, {}, json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "line"),
+    [
+        (200, b'{"message": "ignored"}', ""),
+        (200, b" \r\n[1]", ""),
+        (200, b"", "not JSON: empty body"),
+        (404, b"<html><title>Error</title><pre>Cannot GET /v1/x</pre>", "not JSON: Cannot GET /v1/x"),
+        (502, b"upstream  gone\nmore", "not JSON: upstream  gone"),
+        (400, b'{"message": "You must provide a handle"}', "You must provide a handle"),
+        (400, b'{"error": "missing_parameter", "message": "provide\\na query"}', "missing_parameter: provide a query"),
+        (500, b'{"error": {"code": 1}}', ""),
+        (500, b'{"message": "cut', ""),
+        (500, b"{" * 100, ""),
+        (500, b"<" * 5000, "not JSON: "),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_answer_says_about_itself_in_one_line(status, body, line):
+    assert told(Response(status, {}, body)).startswith(line)
+    assert bool(told(Response(status, {}, body))) is bool(line)
+
+
+def test_every_endpoint_has_a_price():
+    assert {ENDPOINT, "tiktok/profile"} <= set(CREDITS)
+    assert PROFILE.credits == 1
+
+
+def test_a_profile_is_asked_for_by_handle():
+    request = PROFILE.request("nike")
+    assert (request.path, dict(request.params)) == ("/v1/tiktok/profile", {"handle": "nike"})
+
+
+def test_a_found_profile_tells_bio_addresses_and_exact_followers():
+    # Given
+    user = {
+        "signature": "Runner\x00. Mail Me@Run.example",
+        "verified": True,
+        "privateAccount": True,
+        "bioLink": {"link": "mailto:team@run.example", "risk": 3},
+        "avatarMedium": "https://p.example/a.webp?x",
+        "avatarLarger": "https://p.example/b.jpeg?x",
+    }
+    told_stats = {"stats": {"followerCount": -84927980}, "statsV2": {"followerCount": "54709491"}}
+    # When
+    profile, cost = PROFILE.parse(answer({"user": user, **told_stats, "credits_charged": 0}))
+    # Then
+    assert profile.status == "found"
+    assert profile.bio == "Runner. Mail Me@Run.example"
+    assert profile.emails == ["me@run.example", "team@run.example"]
+    assert (profile.verified, profile.followers, cost) == (True, 54709491, 0)
+    assert profile.avatar_url == "https://p.example/b.jpeg?x"
+    assert profile.links == ["mailto:team@run.example"]
+
+
+@pytest.mark.parametrize(
+    ("stats", "followers"),
+    [
+        ({"stats": {"followerCount": 12}}, 12),
+        ({"stats": {"followerCount": -12}}, None),
+        ({"stats": {"followerCount": 12}, "statsV2": {"followerCount": "x"}}, 12),
+        ({"stats": None, "statsV2": {}}, None),
+        ({}, None),
+    ],
+)
+def test_followers_fall_back_to_the_rounded_count_else_stay_unknown(stats, followers):
+    assert PROFILE.parse(answer({"user": {}, **stats}))[0].followers == followers
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"account_private": True, "handle": "x"}, "private"), ({"account_deactivated": True, "message": "gone"}, "gone")],
+)
+def test_closed_accounts_are_normal_answers(body, status):
+    profile, cost = PROFILE.parse(answer(body))
+    assert (profile.status, cost) == (status, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"success": false, "message": "no"}', "missing_user"),
+        (b'{"user": []}', "wrong_profile_shape"),
+        (b"[]", "wrong_profile_shape"),
+        (b'{"user": {"signature": "x', "not_json"),
+    ],
+)
+def test_another_shape_of_profile_is_refused(body, reason):
+    with pytest.raises(ShapeError) as caught:
+        PROFILE.parse(Response(200, {}, body))
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(200, Outcome.OK), (403, Outcome.SKIP_ITEM), (404, Outcome.NOT_FOUND), (429, Outcome.RATE_LIMITED)],
+)
+def test_a_closed_or_missing_account_concerns_that_account_only(status, outcome):
+    assert PROFILE.judge(answer({"message": "x"}, status)).outcome is outcome
