@@ -1,0 +1,55 @@
+"""One worker process: ``python -m actors``. SIGTERM or SIGINT drains it, a second one ends it at once."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+
+import structlog
+
+from worker.boot import boot
+from worker.errors import ConfigurationError
+from worker.tether import end_with_parent
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Run until told to stop; 0 after a clean stop, 2 when the configuration is wrong."""
+    parser = argparse.ArgumentParser(prog="./run worker", description="One worker process.")
+    parser.add_argument("--slots", type=int, help="tasks it runs at once (default: TRAWLER_SLOTS)")
+    arguments = parser.parse_args()
+    try:
+        booted = boot()
+    except ConfigurationError as error:
+        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - logs may not be set up yet
+        return 2
+
+    # Imported late: a wrong setting should be told before half a second of imports.
+    from actors.application import make_application, make_worker
+
+    slots = arguments.slots or booted.settings.slots
+    stopping = threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        if stopping.is_set():
+            log.warning("worker_killed", signal=number)
+            os._exit(1)
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    end_with_parent()
+    broker, _ = make_application(booted, slots)
+    broker.emit_after("process_boot")
+    worker = make_worker(broker, slots)
+    worker.start()
+    stopping.wait()
+    worker.stop()
+    broker.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

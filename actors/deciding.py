@@ -1,0 +1,47 @@
+"""What a slice does about an answer that is not a page."""
+
+from datetime import timedelta
+
+from platforms.outcome import Judgement, Outcome
+from worker.backoff import retry_delay
+from worker.job_states import Decision, Ending
+from worker.leases import Lease
+from worker.settings import Settings
+
+DEFAULT_WAIT = timedelta(seconds=30)
+CONFIGURATION_WAIT = timedelta(minutes=1)
+"""How often a lane with a wrong key or an empty balance looks whether it was mended; looking costs one call."""
+
+WAITS = {Outcome.WAIT, Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
+RETRIES = {Outcome.RETRY_NOW, Outcome.FALSE_SUCCESS, Outcome.FAIL_OVER, Outcome.RESET_CURSOR}
+COOLING = {Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
+"""Outcomes that concern every job of the lane, not this one alone."""
+
+
+def decide(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
+    """Wait (no attempt spent), retry (one spent) or give up, with the provider's own words as detail."""
+    if judgement.outcome in WAITS:
+        return _wait(judgement, lease, settings)
+    if judgement.outcome in RETRIES:
+        return retry(judgement.rule, judgement.message, lease, settings, judgement.wait)
+    return Decision(Ending.ERROR, judgement.rule, judgement.message)
+
+
+def retry(reason: str, detail: str, lease: Lease, settings: Settings, floor: timedelta | None = None) -> Decision:
+    """Try again later; give up when the attempts are spent."""
+    attempt = lease.failures + 1
+    if attempt >= settings.max_attempts:
+        return Decision(Ending.ERROR, reason, f"gave up after {attempt} attempts without a page between them: {detail}")
+    delay = retry_delay(lease.failures, settings.retry_base_seconds, settings.retry_cap_seconds, floor)
+    # A delay of nothing would put the task back at once and spin.
+    return Decision(Ending.RETRY, reason, detail, max(delay, timedelta(milliseconds=100)))
+
+
+def _wait(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
+    if lease.waits + 1 >= settings.max_waits:
+        return Decision(
+            Ending.ERROR, judgement.rule, f"gave up after {lease.waits + 1} waits in a row: {judgement.message}"
+        )
+    usual = CONFIGURATION_WAIT if judgement.outcome is Outcome.FIX_CONFIGURATION else DEFAULT_WAIT
+    wait = judgement.wait if judgement.wait is not None else usual
+    return Decision(Ending.WAIT, judgement.rule, judgement.message, max(wait, timedelta(seconds=1)))

@@ -1,0 +1,93 @@
+"""How a task gets its lease, and what the lease's holder needs to know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One task just leased."""
+
+    id: int
+    job_id: str
+    lane: str
+    tenant: str
+    token: UUID
+    epoch: int
+    failures: int
+    waits: int
+    slices: int
+
+
+async def claim(
+    connection: AsyncConnection[Any],
+    lane: str,
+    owner: str,
+    tokens: Sequence[UUID],
+    ttl: timedelta,
+    job_timeout: timedelta,
+) -> list[Claimed]:
+    """Lease up to ``len(tokens)`` of the lane's best due tasks and set their rows ``processing``.
+
+    Fewer, or none, when the lane is paused, cooling down, full or empty. Called again with the same tokens it gives
+    the same answer. Locks: lane, task, row. Plan: ``tasks_leased`` and ``tasks_ready``, one probe a tenant.
+    Raises `psycopg.errors.LockNotAvailable` when the lane stays locked for two seconds.
+    """
+    async with connection.cursor(row_factory=class_row(Claimed)) as cursor:
+        await cursor.execute(
+            "SELECT id, job_id, lane, tenant, token, epoch, failures, waits, slices"
+            "  FROM worker.claim(%s, %s, %s, %s, %s)",
+            (lane, owner, list(tokens), ttl, job_timeout),
+        )
+        return await cursor.fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapingWork:
+    """What a slice works on: the application's row as it is now, and where the task stopped."""
+
+    status: str
+    platform: str
+    keywords: Any
+    target_username: str | None
+    region: str
+    search_params: Any
+    target_results: int
+    processed_results: int
+    deadline_at: datetime | None
+    seq: int
+    envelope: Any
+
+
+async def load_scraping_work(connection: AsyncConnection[Any], task_id: int) -> ScrapingWork | None:
+    """The row and checkpoint of a task; None when the application deleted the row.
+
+    No locks. Plan: three primary keys.
+    """
+    async with connection.cursor(row_factory=class_row(ScrapingWork)) as cursor:
+        await cursor.execute(
+            """
+            SELECT j.status, j.platform, j.keywords, j.target_username, j.region, j.search_params, j.target_results,
+                   j.processed_results, t.deadline_at, coalesce(c.seq, 0) AS seq, c.envelope
+              FROM worker.tasks t
+              JOIN public.scraping_jobs j ON j.id = t.job_id::uuid
+              LEFT JOIN worker.checkpoints c ON c.task_id = t.id
+             WHERE t.id = %s
+            """,
+            (task_id,),
+        )
+        return await cursor.fetchone()
+
+
+async def seen_keys(connection: AsyncConnection[Any], task_id: int, keys: Sequence[str]) -> set[str]:
+    """Which of these keys the task has stored already. No locks. Plan: one primary key probe a key."""
+    cursor = await connection.execute(
+        "SELECT key FROM worker.seen_creators WHERE task_id = %s AND key = ANY (%s)", (task_id, list(keys))
+    )
+    return {key for (key,) in await cursor.fetchall()}

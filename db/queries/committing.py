@@ -1,0 +1,139 @@
+"""The page commit: everything one page changes, in one statement, or nothing of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+_COMMIT_PAGE = """
+WITH fence AS MATERIALIZED (
+    SELECT t.id, t.job_id, t.epoch FROM worker.tasks t
+     WHERE t.id = %(task_id)s AND t.state = 'leased' AND t.token = %(token)s
+       FOR NO KEY UPDATE),
+job AS MATERIALIZED (
+    SELECT j.id, j.processed_results, j.target_results, j.timeout_at
+      FROM fence f JOIN public.scraping_jobs j ON j.id = f.job_id::uuid
+     WHERE j.status = 'processing'
+       FOR NO KEY UPDATE OF j),
+fresh AS MATERIALIZED (
+    SELECT c.key, c.doc, c.place
+      FROM job, unnest(%(keys)s::text[], %(docs)s::text[]) WITH ORDINALITY AS c (key, doc, place)
+     WHERE NOT EXISTS (SELECT FROM worker.seen_creators s WHERE s.task_id = %(task_id)s AND s.key = c.key)),
+chosen AS MATERIALIZED (
+    SELECT key, doc, place FROM fresh ORDER BY place
+     LIMIT (SELECT greatest(target_results - processed_results, 0) FROM job)),
+counts AS MATERIALIZED (
+    SELECT (SELECT count(*) FROM chosen)::integer AS stored,
+           (SELECT count(*) FROM fresh) > (SELECT count(*) FROM chosen) AS cut,
+           %(items)s - (SELECT count(*) FROM fresh)::integer AS duplicates),
+page AS (
+    INSERT INTO worker.pages (task_id, seq, epoch, word, cursor, items, stored, duplicates, unreadable, credits)
+    SELECT f.id, %(seq)s, f.epoch, %(word)s, %(cursor)s, %(items)s, c.stored, c.duplicates, %(unreadable)s, %(credits)s
+      FROM fence f, job, counts c
+    ON CONFLICT (task_id, seq) DO NOTHING
+    RETURNING task_id),
+seen AS (
+    INSERT INTO worker.seen_creators (task_id, key)
+    SELECT p.task_id, c.key FROM page p, chosen c),
+batch AS (
+    INSERT INTO public.scraping_results (job_id, creators, created_at)
+    SELECT job.id, (SELECT jsonb_agg(c.doc::jsonb ORDER BY c.place) FROM chosen c), worker.utc_now()
+      FROM page, job, counts WHERE counts.stored > 0),
+row AS (
+    UPDATE public.scraping_jobs j
+       SET processed_runs = j.processed_runs + 1, processed_results = j.processed_results + counts.stored,
+           cursor = %(cursor_shown)s, updated_at = worker.utc_now(),
+           progress = greatest(coalesce(j.progress, 0), least(99, round(
+               100.0 * (j.processed_results + counts.stored) / greatest(j.target_results, 1), 2)))
+      FROM page, job, counts
+     WHERE j.id = job.id),
+checkpoint AS (
+    INSERT INTO worker.checkpoints AS k (task_id, seq, envelope)
+    SELECT p.task_id, %(seq)s, (CASE WHEN c.cut THEN %(envelope_here)s ELSE %(envelope_next)s END)::text::jsonb
+      FROM page p, counts c
+    ON CONFLICT (task_id) DO UPDATE
+       SET seq = excluded.seq, envelope = excluded.envelope, written_at = excluded.written_at),
+lease AS (
+    UPDATE worker.tasks t
+       SET expires_at = clock_timestamp() + %(ttl)s, failures = 0, crashes = 0, waits = 0
+      FROM page p WHERE t.id = p.task_id),
+set_aside AS (
+    INSERT INTO worker.quarantine (task_id, seq, provider, endpoint, adapter_version, reason, message, raw)
+    SELECT p.task_id, %(seq)s, %(provider)s, %(endpoint)s, %(adapter_version)s, q.reason, q.message, q.raw
+      FROM page p, unnest(%(bad_reasons)s::text[], %(bad_messages)s::text[], %(bad_raws)s::text[])
+           AS q (reason, message, raw))
+SELECT EXISTS (SELECT FROM fence) AS owned,
+       EXISTS (SELECT FROM job) AS row_open,
+       EXISTS (SELECT FROM page) AS page_new,
+       (SELECT g.stored FROM worker.pages g JOIN fence f ON f.id = g.task_id AND f.epoch = g.epoch
+         WHERE g.seq = %(seq)s) AS stored_before,
+       c.stored, c.cut, c.duplicates,
+       (SELECT processed_results FROM job) AS results_before,
+       (SELECT target_results FROM job) AS target_results,
+       coalesce((SELECT timeout_at <= worker.utc_now() FROM job), false) AS overdue
+  FROM counts c
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PageWrite:
+    """What one page wants to change. ``docs`` are creators as JSON text, ``keys`` their dedupe keys, in page order."""
+
+    task_id: int
+    token: UUID
+    seq: int
+    word: str
+    cursor: str
+    cursor_shown: int
+    items: int
+    unreadable: int
+    credits: int
+    keys: Sequence[str]
+    docs: Sequence[str]
+    envelope_here: str
+    """The cursor envelope that asks for this page again, kept when the target cut it."""
+    envelope_next: str
+    ttl: timedelta
+    provider: str
+    endpoint: str
+    adapter_version: int
+    bad_reasons: Sequence[str]
+    bad_messages: Sequence[str]
+    bad_raws: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PageAnswer:
+    """What the page changed. Nothing was written unless ``page_new``.
+
+    ``stored_before`` is set when an earlier call with this ``seq`` and the same epoch had committed.
+    """
+
+    owned: bool
+    row_open: bool
+    page_new: bool
+    stored_before: int | None
+    stored: int
+    cut: bool
+    duplicates: int
+    results_before: int | None
+    target_results: int | None
+    overdue: bool
+
+
+async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> PageAnswer:
+    """Fence, ledger, creators, counters, progress, cursor, dedupe keys, quarantine and lease renewal, atomically.
+
+    A creator already stored by the task is left out, and none is stored past the row's target. One statement, hence
+    one snapshot: exact because only the fence's holder writes a task's keys, and the row is locked before it is read.
+    Locks: task, then row. Plan: primary keys only.
+    """
+    async with connection.cursor(row_factory=class_row(PageAnswer)) as cursor:
+        await cursor.execute(_COMMIT_PAGE, {name: getattr(page, name) for name in PageWrite.__slots__})
+        answer = await cursor.fetchone()
+        assert answer is not None  # noqa: S101 - counts always has one row
+        return answer

@@ -1,0 +1,51 @@
+"""Lanes: that they exist, how many wake-ups they deserve, and when they rest."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from psycopg import AsyncConnection, Connection
+
+
+def ensure_lanes(connection: Connection, lanes: Sequence[str], max_running: int, max_per_tenant: int) -> None:
+    """Create the lanes that are missing; those that exist keep their settings. Locks: new rows."""
+    connection.execute(
+        """
+        INSERT INTO worker.lanes (lane, max_running, max_per_tenant)
+        SELECT name, %s, %s FROM unnest(%s::text[]) AS name
+        ON CONFLICT (lane) DO NOTHING
+        """,
+        (max_running, max_per_tenant, list(lanes)),
+    )
+
+
+def wanted_wakeups(connection: Connection) -> dict[str, int]:
+    """How many slots each lane could fill now: its ready tasks, bounded by what its cap leaves.
+
+    No locks. Plan: ``tasks_leased`` and ``tasks_ready``, at most a cap's worth of entries a lane.
+    """
+    rows = connection.execute(
+        """
+        SELECT n.lane, least(r.ready, n.max_running - b.running)
+          FROM worker.lanes n
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS running FROM worker.tasks t WHERE t.lane = n.lane AND t.state = 'leased') b
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS ready FROM (
+                   SELECT FROM worker.tasks t WHERE t.lane = n.lane AND t.state = 'ready' LIMIT n.max_running) q) r
+         WHERE NOT n.paused AND n.cooldown_until <= clock_timestamp() AND r.ready > 0 AND b.running < n.max_running
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+async def cool_down(connection: AsyncConnection[Any], lane: str, wait: timedelta, reason: str) -> None:
+    """Let a whole lane rest for ``wait``; a longer rest already set stays. Locks: the lane."""
+    await connection.execute(
+        """
+        UPDATE worker.lanes
+           SET cooldown_until = clock_timestamp() + %(wait)s, cooldown_reason = left(%(reason)s, 500)
+         WHERE lane = %(lane)s AND cooldown_until < clock_timestamp() + %(wait)s
+        """,
+        {"lane": lane, "wait": wait, "reason": reason},
+    )

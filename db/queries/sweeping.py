@@ -1,0 +1,128 @@
+"""What nobody's slice sees to: due tasks, dead leases, passed deadlines, rows ended from outside."""
+
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLease:
+    """One lease that ran out: who held it, and what became of the task."""
+
+    id: int
+    job_id: str
+    lane: str
+    owner: str
+    epoch: int
+    crashes: int
+    state: str
+
+
+def promote_due(connection: Connection, batch: int) -> int:
+    """Make waiting tasks ready whose time has come; give how many. Locks: those tasks. Plan: ``tasks_waiting``."""
+    return connection.execute(
+        """
+        WITH due AS MATERIALIZED (
+            SELECT id FROM worker.tasks WHERE state = 'waiting' AND run_at <= clock_timestamp()
+             ORDER BY run_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+        UPDATE worker.tasks t SET state = 'ready', wait_reason = NULL FROM due d WHERE t.id = d.id
+        """,
+        (batch,),
+    ).rowcount
+
+
+def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> list[DeadLease]:
+    """Take back leases that ran out: a crash is counted, not a failure, and the task backs off.
+
+    After ``park_after`` crashes without a page in between the task is parked and its row set to ``error``. The
+    condition is checked again under the lock, so a beat that came first wins. Locks: tasks, then rows.
+    Plan: ``tasks_leased``.
+    """
+    with connection.cursor(row_factory=class_row(DeadLease)) as cursor:
+        return cursor.execute(
+            """
+            WITH dead AS MATERIALIZED (
+                SELECT id, owner FROM worker.tasks
+                 WHERE state = 'leased' AND expires_at < clock_timestamp()
+                 ORDER BY expires_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED),
+            swept AS (
+                UPDATE worker.tasks t
+                   SET crashes = t.crashes + 1,
+                       state = CASE WHEN t.crashes + 1 >= %(park_after)s THEN 'parked' ELSE 'waiting' END,
+                       closed_at = CASE WHEN t.crashes + 1 >= %(park_after)s THEN clock_timestamp() END,
+                       end_reason = CASE WHEN t.crashes + 1 >= %(park_after)s THEN 'poison' END,
+                       wait_reason = CASE WHEN t.crashes + 1 < %(park_after)s THEN 'its worker died' END,
+                       -- The first crash is most often a deploy or a lost machine: no reason to wait.
+                       run_at = clock_timestamp() + make_interval(
+                           secs => CASE t.crashes WHEN 0 THEN 0 ELSE least(300, 5 * 2 ^ t.crashes) END),
+                       last_token = NULL, token = NULL, owner = NULL, expires_at = NULL
+                  FROM dead d
+                 WHERE t.id = d.id AND t.state = 'leased' AND t.expires_at < clock_timestamp()
+                RETURNING t.id, t.job_id, t.lane, d.owner, t.epoch, t.crashes, t.state, t.claimed_at),
+            note AS (
+                INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, started_at)
+                SELECT id, epoch, owner, 'crashed', 'lease_expired', claimed_at FROM swept),
+            row AS (
+                UPDATE public.scraping_jobs j
+                   SET status = 'error', completed_at = worker.utc_now(), updated_at = worker.utc_now(),
+                       error = format('worker died %%s times without progress, so the job is parked; '
+                                      'look at its attempts, then retry it', s.crashes)
+                  FROM swept s
+                 WHERE s.state = 'parked' AND j.id = s.job_id::uuid AND j.status = 'processing')
+            SELECT id, job_id, lane, owner, epoch, crashes, state FROM swept
+            """,
+            {"park_after": park_after, "batch": batch},
+        ).fetchall()
+
+
+def sweep_overdue(connection: Connection, batch: int) -> list[str]:
+    """End as ``timeout`` what nobody runs and whose deadline passed; give the job ids. Results stay.
+
+    A running task hears of its deadline at its next page. Locks: tasks, then rows. Plan: ``tasks_deadline``.
+    """
+    rows = connection.execute(
+        """
+        WITH late AS MATERIALIZED (
+            SELECT id FROM worker.tasks
+             WHERE state IN ('ready', 'waiting') AND deadline_at < clock_timestamp()
+             ORDER BY deadline_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED),
+        ended AS (
+            UPDATE worker.tasks t
+               SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'deadline', wait_reason = NULL
+              FROM late l WHERE t.id = l.id
+            RETURNING t.id, t.job_id, t.epoch),
+        note AS (
+            INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason)
+            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended)
+        UPDATE public.scraping_jobs j
+           SET status = 'timeout', completed_at = worker.utc_now(), updated_at = worker.utc_now(),
+               error = 'timeout_at passed before the work was finished; what was found is kept'
+          FROM ended e
+         WHERE j.id = e.job_id::uuid AND j.status IN ('pending', 'processing')
+        RETURNING j.id::text
+        """,
+        (batch,),
+    ).fetchall()
+    return [job_id for (job_id,) in rows]
+
+
+def close_foreign(connection: Connection, batch: int) -> int:
+    """Close tasks nobody runs whose rows the application ended or deleted; give how many.
+
+    Locks: tasks. Plan: open tasks, then rows by primary key; runs each minute.
+    """
+    return connection.execute(
+        """
+        WITH gone AS MATERIALIZED (
+            SELECT t.id FROM worker.tasks t
+             WHERE t.state IN ('ready', 'waiting')
+               AND NOT EXISTS (SELECT FROM public.scraping_jobs j
+                                WHERE j.id = t.job_id::uuid AND j.status IN ('pending', 'processing'))
+             LIMIT %s FOR NO KEY UPDATE OF t SKIP LOCKED)
+        UPDATE worker.tasks t
+           SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', wait_reason = NULL
+          FROM gone g WHERE t.id = g.id
+        """,
+        (batch,),
+    ).rowcount

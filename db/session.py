@@ -1,0 +1,55 @@
+"""Connections to Postgres, set up for transaction poolers: no server-side prepared statements, no session settings."""
+
+from typing import Any, TypeAlias
+
+from psycopg import AsyncConnection, Connection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+CONNECT_SECONDS = 5
+
+Pool: TypeAlias = "AsyncConnectionPool[AsyncConnection[Any]]"
+
+
+def driver_url(database_url: str) -> str:
+    """A URL as psycopg takes it, whichever of the usual spellings of the scheme it came with."""
+    for scheme in ("postgresql+psycopg://", "postgres://"):
+        if database_url.startswith(scheme):
+            return "postgresql://" + database_url.removeprefix(scheme)
+    return database_url
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """The same URL as SQLAlchemy takes it, naming the driver."""
+    return driver_url(database_url).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def _conninfo(database_url: str, application_name: str) -> str:
+    # Keepalives find a server that vanished without a word; without them a beat could wait for minutes.
+    return make_conninfo(
+        driver_url(database_url),
+        application_name=application_name,
+        connect_timeout=CONNECT_SECONDS,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=20_000,
+    )
+
+
+def connect(database_url: str, application_name: str = "trawler", *, autocommit: bool = True) -> Connection:
+    """One connection of its own. Raises `psycopg.OperationalError` when the server cannot be reached."""
+    return Connection.connect(_conninfo(database_url, application_name), autocommit=autocommit, prepare_threshold=None)
+
+
+def make_pool(database_url: str, application_name: str, max_size: int) -> Pool:
+    """A pool that is not open yet; open it inside the loop that will use it. Its connections are in autocommit."""
+    return AsyncConnectionPool(
+        _conninfo(database_url, application_name),
+        kwargs={"autocommit": True, "prepare_threshold": None},
+        min_size=1,
+        max_size=max_size,
+        timeout=30,
+        max_idle=300,
+        open=False,
+    )

@@ -1,0 +1,31 @@
+"""Bring the database to the newest schema: ``./run migrate``."""
+
+import argparse
+import sys
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from db.migrating import migrate
+from db.revision import newest_revision
+from worker.boot import find_servers
+from worker.errors import ConfigurationError
+from worker.logging import redact
+from worker.settings import load_settings
+
+
+def main() -> int:
+    """Migrate; 0 when the database is up to date, 2 when it cannot be reached or refuses."""
+    argparse.ArgumentParser(prog="./run migrate", description=__doc__).parse_args()
+    try:
+        database_url, _ = find_servers(load_settings())
+        migrate(database_url)
+    except (ConfigurationError, DBAPIError, psycopg.Error) as error:
+        print(f"migrate: {redact(str(error)).strip()}", file=sys.stderr)
+        return 2
+    print(f"the database is at revision {newest_revision()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""One reconciler process: ``./run reconciler``. Any number may run at once."""
+
+import argparse
+import signal
+import sys
+import threading
+
+from actors.lanes import served_lanes
+from worker.boot import boot
+from worker.broker import WakeUps, make_redis
+from worker.errors import ConfigurationError
+from worker.reconciler import Reconciler
+from worker.tether import end_with_parent
+
+
+def main() -> int:
+    """Run until told to stop; 0 after a clean stop, 2 when the configuration is wrong."""
+    argparse.ArgumentParser(
+        prog="./run reconciler", description="Adopts rows, sweeps dead leases, tops up wake-ups."
+    ).parse_args()
+    try:
+        booted = boot()
+    except ConfigurationError as error:
+        print(f"reconciler: {error}", file=sys.stderr)
+        return 2
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    end_with_parent()
+    wakeups = WakeUps(make_redis(booted.redis_url, connections=2))
+    Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, served_lanes()).run(stopping)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""dramatiq over Redis, set so that it carries wake-ups and nothing else.
+
+A wake-up means "someone should look at this lane". Lost, doubled, old or reordered, it changes nothing but latency:
+so no retries, no delays, no age limit, no results. The figures behind the settings are in
+docs/decisions/0002-dramatiq-settings.md.
+"""
+
+from collections.abc import Sequence
+
+import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+NAMESPACE = "trawler"
+ACTOR = "wake_scraping"
+DEAD_MESSAGE_MS = 3_600_000
+
+
+def make_redis(url: str, connections: int = 16) -> "redis.Redis":
+    """A client with a bounded, blocking pool and time-outs: a busy pool waits, a dead server is an error in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=30,
+        socket_connect_timeout=2,
+        socket_timeout=5,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), 2),
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+def make_broker(client: "redis.Redis", middleware: Sequence[dramatiq.Middleware] = ()) -> RedisBroker:
+    """A broker with exactly this middleware. Without any it can only send."""
+    return RedisBroker(
+        client=client,
+        middleware=list(middleware),
+        namespace=NAMESPACE,
+        dead_message_ttl=DEAD_MESSAGE_MS,
+    )
+
+
+class WakeUps:
+    """Sends wake-ups for lanes."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._broker = make_broker(client)
+
+    def queued(self, lane: str) -> int:
+        """Wake-ups of the lane that nobody has fetched. Raises `redis.RedisError`."""
+        return int(self._client.llen(f"{NAMESPACE}:{lane}"))
+
+    def send(self, lane: str, count: int = 1) -> None:
+        """Add wake-ups for the lane. Raises `redis.RedisError`."""
+        for _ in range(count):
+            self._broker.enqueue(
+                dramatiq.Message(queue_name=lane, actor_name=ACTOR, args=(lane,), kwargs={}, options={})
+            )
+
+    def top_up(self, lane: str, wanted: int) -> int:
+        """Add what the lane's list lacks of ``wanted``; give how many. Raises `redis.RedisError`."""
+        missing = max(wanted - self.queued(lane), 0)
+        self.send(lane, missing)
+        return missing

@@ -1,0 +1,46 @@
+"""How a page gets into the database, whatever happens to the reply."""
+
+import asyncio
+
+import psycopg
+import structlog
+
+from db.queries.committing import PageAnswer, PageWrite, commit_page
+from db.session import Pool
+from worker.clock import monotonic
+from worker.errors import AuthorityLost, PageRefused
+from worker.leases import Lease
+
+log = structlog.get_logger()
+
+PAUSE_SECONDS = 0.5
+
+
+async def commit(pool: Pool, lease: Lease, page: PageWrite) -> PageAnswer:
+    """Commit one page; when a reply is lost, ask again with the same place in the ledger.
+
+    Raises `AuthorityLost` when the token is refused or the lease ran out while the database was away, `PageRefused`
+    when Postgres will not take the data.
+    """
+    while True:
+        sent_at = monotonic()
+        try:
+            async with pool.connection() as connection:
+                answer = await commit_page(connection, page)
+        except psycopg.DataError as error:
+            raise PageRefused(f"Postgres refused the page: {error}") from error
+        except psycopg.OperationalError as error:
+            log.warning("page_commit_repeated", task=lease.task_id, seq=page.seq, error=str(error))
+            if not lease.held:
+                raise AuthorityLost("the lease ran out while the database was away") from error
+            await asyncio.sleep(PAUSE_SECONDS)
+            continue
+        if not answer.owned:
+            lease.refuse()
+            raise AuthorityLost("the page named a token that is no longer the task's")
+        if answer.row_open and not answer.page_new and answer.stored_before is None:
+            raise AuthorityLost(f"page {page.seq} was stored by another epoch")
+        lease.renewed(sent_at)
+        if answer.page_new:
+            lease.progressed()
+        return answer

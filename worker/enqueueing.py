@@ -1,0 +1,68 @@
+"""For Python services: put a job in, in your own transaction.
+
+Services in other languages insert a row into ``scraping_jobs``; both ways are equal.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from db.queries import enqueueing
+from worker.broker import WakeUps
+from worker.lanes import UNROUTABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """A job that was put in, or the one an idempotency key already names (``created`` is then False)."""
+
+    job_id: str
+    lane: str
+    created: bool
+
+
+def enqueue_scraping_job(
+    connection: Connection,
+    *,
+    user_id: str,
+    platform: str,
+    keywords: Sequence[str] | None = None,
+    target_username: str | None = None,
+    target_results: int = 1000,
+    region: str = "US",
+    campaign_id: str | None = None,
+    search_params: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+) -> Enqueued:
+    """Insert a ``scraping_jobs`` row and its task on the caller's connection, without committing.
+
+    The job exists when the caller's transaction commits, and not otherwise. A worker takes it within a reconciler tick;
+    call `wake` after the commit to save even that. With an ``idempotency_key`` a second call gives the first job.
+    What the row asks for is checked by the worker, as it is for rows of other services.
+    """
+    with connection.transaction():
+        if idempotency_key is not None and (named := enqueueing.take_key(connection, idempotency_key)):
+            return Enqueued(job_id=named[1], lane="", created=False)
+        job_id, lane = enqueueing.insert_scraping_job(
+            connection,
+            user_id=user_id,
+            platform=platform,
+            keywords=keywords,
+            target_username=target_username,
+            target_results=target_results,
+            region=region,
+            campaign_id=campaign_id,
+            search_params=search_params,
+            unroutable_lane=UNROUTABLE,
+        )
+        if idempotency_key is not None:
+            enqueueing.name_key(connection, idempotency_key, "scraping_jobs", job_id)
+    return Enqueued(job_id=job_id, lane=lane, created=True)
+
+
+def wake(wakeups: WakeUps, enqueued: Enqueued) -> None:
+    """Send the job's lane a wake-up, after the commit. Raises `redis.RedisError`; nothing is lost by ignoring it."""
+    if enqueued.created:
+        wakeups.send(enqueued.lane)

@@ -1,0 +1,45 @@
+"""A lease as its holder knows it, safe to use from the slice and the heartbeat at once."""
+
+from uuid import UUID
+
+from db.queries.claiming import Claimed
+from worker.clock import monotonic
+
+
+class Lease:
+    """One claimed task. Its local limit counts from before the last good beat was sent, and comes before the real one.
+
+    Past the limit, or once the token was refused, the slice must stop even if nobody tells it so.
+    """
+
+    def __init__(self, claimed: Claimed, sent_at: float, lease_seconds: float) -> None:
+        self.task_id = claimed.id
+        self.job_id = claimed.job_id
+        self.lane = claimed.lane
+        self.tenant = claimed.tenant
+        self.token: UUID = claimed.token
+        self.epoch = claimed.epoch
+        self.failures = claimed.failures
+        self.waits = claimed.waits
+        self.claimed_at = monotonic()
+        self._trusted_seconds = lease_seconds * 0.75
+        self._good_until = sent_at + self._trusted_seconds
+        self._refused = False
+
+    def renewed(self, sent_at: float) -> None:
+        """A beat or commit sent at this moment (monotonic seconds) was accepted."""
+        self._good_until = max(self._good_until, sent_at + self._trusted_seconds)
+
+    def refuse(self) -> None:
+        """The token is no longer the task's."""
+        self._refused = True
+
+    @property
+    def held(self) -> bool:
+        """Whether the holder may still act for the task."""
+        return not self._refused and monotonic() < self._good_until
+
+    def progressed(self) -> None:
+        """A page was stored: errors and waits before it no longer count."""
+        self.failures = 0
+        self.waits = 0

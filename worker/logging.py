@@ -1,0 +1,63 @@
+"""Logs: one JSON object a line with a static event name; ids, never objects. Secrets are cut by `redact`."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRETS = (
+    re.compile(
+        r"(?i)(x-api-key|authorization|api[_-]?key|access_token|password|token)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"
+    ),
+    re.compile(r"(://[^:/@\s]+:)[^@/\s]+(?=@)"),
+)
+
+
+def redact(text: str) -> str:
+    """The text without keys, tokens and passwords, wherever a URL, a header or JSON carries one."""
+    text = _SECRETS[0].sub(r"\1\2[cut]", text)
+    return _SECRETS[1].sub(r"\1[cut]", text)
+
+
+def _cut_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = redact(value)
+    return event
+
+
+def configure_logging(level: str, style: str) -> None:
+    """Send our logs and those of libraries to standard error in one form. Call once, at process start."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        _cut_secrets,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if style == "console"
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    # Libraries tell of every message and connection at info; theirs is worth reading from warning on.
+    root.setLevel(max(numeric, logging.WARNING))

@@ -1,0 +1,134 @@
+"""Every setting, typed, from the environment or ``.env``; all problems are told at once.
+
+``.env.example`` lists the same names; a test compares the two.
+"""
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worker.errors import ConfigurationError
+
+ROOT = Path(__file__).parent.parent
+SCRAPECREATORS_HOST = "https://api.scrapecreators.com"
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("expected a URL that starts with http:// or https://")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The effective settings of one process. Durations are in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRAWLER_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    database_url: SecretStr = Field(SecretStr(""), validation_alias="DATABASE_URL")
+    """Postgres 15 or newer; empty starts an own server below ``home``."""
+    redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
+    """Redis 7 or Valkey 8, or newer; empty starts an own server below ``home``."""
+    home: Path = ROOT / ".trawler"
+    """Where the own servers keep their data."""
+
+    scrapecreators_api_key: SecretStr = Field(SecretStr(""), validation_alias="SCRAPECREATORS_API_KEY")
+    scrapecreators_base_url: HttpUrl = Field(SCRAPECREATORS_HOST, validation_alias="SCRAPECREATORS_BASE_URL")
+    provider_connect_seconds: Positive = 5
+    provider_read_seconds: Positive = 30
+    provider_total_seconds: Positive = 60
+    """Longest time one provider call may take, body included; the provider's own client waits as long."""
+    provider_body_limit_mb: Positive = 50
+    """Largest answer that is read, after decompression; the rest is cut off and the answer refused."""
+    provider_connections: Annotated[int, Field(ge=1)] = 128
+
+    processes: Annotated[int, Field(ge=1, le=64)] = 2
+    """Worker processes that `./run up` starts."""
+    slots: Annotated[int, Field(ge=1, le=512)] = 64
+    """Tasks one worker process runs at once; each holds a thread."""
+    database_connections: Annotated[int, Field(ge=1)] = 8
+    """Connections a worker process uses for its slices; its heartbeat has one more."""
+
+    lease_seconds: Positive = 60
+    """Life of a lease without a beat; a killed worker's tasks go on after this."""
+    beat_seconds: Positive = 15
+    slice_seconds: Positive = 45
+    """A slice gives its task back after this, so that tenants take turns and deploys are short."""
+    slice_pages: Annotated[int, Field(ge=1)] = 20
+    slice_limit_seconds: Positive = 300
+    """Past this a slice counts as hung: its lease is no longer renewed."""
+    reconcile_seconds: Positive = 0.1
+    """Pause between two ticks of the reconciler; a plain INSERT waits half of it on average."""
+    sweep_seconds: Positive = 60
+    """Pause between two full sweeps for what the triggers missed."""
+
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    """Errors in a row, without a page between them, after which a job ends as ``error``."""
+    retry_base_seconds: Positive = 5
+    retry_cap_seconds: Positive = 600
+    park_after_crashes: Annotated[int, Field(ge=1)] = 3
+    max_waits: Annotated[int, Field(ge=1)] = 200
+    """Waits in a row, without a page between them, after which a job ends as ``error``."""
+    job_timeout_seconds: Positive = 3600
+    """``timeout_at`` of a row that has none, counted from its first claim."""
+    lane_max_running: Annotated[int, Field(ge=1)] = 256
+    """Tasks of a new lane that may run at once in the whole fleet."""
+    lane_max_per_tenant: Annotated[int, Field(ge=1)] = 8
+
+    profile_age_days: Positive = 7
+    """A stored profile younger than this is used instead of a paid call."""
+    profile_calls: Annotated[int, Field(ge=1)] = 10
+    """Profile calls one slice makes at once."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @model_validator(mode="after")
+    def _timers_fit(self) -> Self:
+        # A beat that comes late once or twice must not cost the lease.
+        if self.beat_seconds > self.lease_seconds / 4:
+            raise ValueError(
+                f"TRAWLER_BEAT_SECONDS is {self.beat_seconds:g} and TRAWLER_LEASE_SECONDS {self.lease_seconds:g}; "
+                "expected a beat of at most a quarter of the lease; shorten the beat or lengthen the lease"
+            )
+        if self.provider_total_seconds + self.slice_seconds > self.slice_limit_seconds:
+            raise ValueError(
+                "TRAWLER_SLICE_LIMIT_SECONDS is shorter than a slice and one provider call together; "
+                "expected at least TRAWLER_SLICE_SECONDS + TRAWLER_PROVIDER_TOTAL_SECONDS"
+            )
+        return self
+
+    @cached_property
+    def lease(self) -> timedelta:
+        """Life of a lease."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @cached_property
+    def job_timeout(self) -> timedelta:
+        """Longest life of a job that set none."""
+        return timedelta(seconds=self.job_timeout_seconds)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings. Raises `ConfigurationError` that names every wrong variable and what it should hold."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "\n".join(f"  {_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        raise ConfigurationError(f"settings are wrong; mend them in the environment or in .env:\n{problems}") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return ""
+    name = str(location[0])
+    return f"{name if name.isupper() else 'TRAWLER_' + name.upper()}: "
