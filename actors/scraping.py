@@ -1,6 +1,7 @@
 """A slice of a scraping job: from the row to a decision."""
 
 import asyncio
+from datetime import timedelta
 
 import psycopg
 import structlog
@@ -20,6 +21,8 @@ from worker.leases import Lease
 from worker.settling import settle
 
 log = structlog.get_logger()
+
+DATABASE_PAUSE = timedelta(seconds=1)
 
 
 async def work_lane(runtime: Runtime, lane: str) -> None:
@@ -52,7 +55,8 @@ async def _decision(runtime: Runtime, lease: Lease) -> Decision:
     except asyncio.CancelledError:
         raise
     except psycopg.OperationalError as error:
-        return retry("database", str(error), lease, runtime.settings)
+        # Our own storage away is no fault of the job: it waits, and spends no attempt.
+        return Decision(Ending.WAIT, "database_away", str(error), DATABASE_PAUSE)
     except Exception as error:
         # A fault of ours must end as a state that somebody can see, not as a lease that runs out.
         log.exception("slice_failed")

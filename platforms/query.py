@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from platforms.contract import Query, SearchKind
 from platforms.normalise.text import safe_text
 from platforms.registry import PLATFORM_NAMES, fold_platform
@@ -82,7 +84,10 @@ def _read_keywords(keywords: object) -> tuple[str, ...]:
     if not words:
         raise _refusal("keywords", keywords, "at least one word that is not blank")
     if len(words) > MOST_KEYWORDS:
-        raise _refusal("keywords", f"{len(words)} different words", f"at most {MOST_KEYWORDS}")
+        raise InvalidJob(
+            f"keywords has {len(words)} different words; expected at most {MOST_KEYWORDS}. "
+            "Leave some out and set the job to pending again."
+        )
     for word in words.values():
         if len(word) > LONGEST_KEYWORD:
             raise _refusal("keywords", word, f"words of at most {LONGEST_KEYWORD} characters")
@@ -139,6 +144,6 @@ def _choice(params: Mapping[str, Any], name: str, allowed: tuple[Choice, ...]) -
 
 
 def _refusal(name: str, seen: object, expected: str) -> InvalidJob:
-    shown = clean(seen if isinstance(seen, str) else repr(seen))
+    shown = clean(msgspec.json.encode(seen, enc_hook=repr).decode())
     shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-    return InvalidJob(f"{name} is {shown!r}; expected {expected}. Correct {name} and set the job to pending again.")
+    return InvalidJob(f"{name} is {shown}; expected {expected}. Correct {name} and set the job to pending again.")

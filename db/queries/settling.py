@@ -116,12 +116,10 @@ async def give_back(
         f"""
         WITH own AS (
             UPDATE worker.tasks
-               SET state = CASE WHEN %(delay)s::interval > interval '0' THEN 'waiting' ELSE 'ready' END,
-                   run_at = CASE WHEN %(outcome)s::text = 'continue' THEN run_at ELSE clock_timestamp() + %(delay)s::interval END,
-                   wait_reason = CASE WHEN %(outcome)s::text = 'continue' THEN NULL ELSE left(%(reason)s::text, 200) END,
-                   failures = failures + (%(outcome)s::text = 'retry')::integer,
-                   waits = waits + (%(outcome)s::text = 'wait')::integer,
-                   {_GIVE_UP_LEASE}
+               SET state = CASE WHEN %(later)s THEN 'waiting' ELSE 'ready' END,
+                   run_at = CASE WHEN %(later)s THEN clock_timestamp() + %(delay)s ELSE run_at END,
+                   wait_reason = CASE WHEN %(later)s THEN left(%(reason)s::text, 200) END,
+                   failures = failures + %(failures)s, waits = waits + %(waits)s, {_GIVE_UP_LEASE}
              WHERE id = %(task_id)s AND state = 'leased' AND token = %(token)s
             RETURNING id, epoch, claimed_at),
         note AS ({_NOTE})
@@ -135,6 +133,9 @@ async def give_back(
             "reason": reason,
             "detail": detail,
             "delay": delay,
+            "later": outcome != "continue",
+            "failures": int(outcome == "retry"),
+            "waits": int(outcome == "wait"),
         },
     )
 

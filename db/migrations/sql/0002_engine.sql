@@ -282,6 +282,7 @@ BEGIN
         -- A row somebody else set to 'processing' is theirs; only a task that ran before may find its row so.
         UPDATE public.scraping_jobs j
            SET status = 'processing', updated_at = worker.utc_now(), started_at = coalesce(j.started_at, worker.utc_now()),
+               error = NULL, completed_at = NULL, progress = least(j.progress, 99),
                timeout_at = coalesce(CASE WHEN j.timeout_at > worker.utc_now() THEN j.timeout_at END,
                                      v_pick.deadline_at AT TIME ZONE 'UTC', worker.utc_now() + p_job_timeout)
          WHERE j.id = v_pick.job_id::uuid

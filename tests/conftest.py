@@ -1,0 +1,81 @@
+"""What every test shares: a clean environment, servers started once, and a database of its own for each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+
+# Before anything of ours is imported: a developer's shell must not steer the tests.
+for name in list(os.environ):
+    if name.startswith(("TRAWLER_", "SCRAPECREATORS_")):
+        del os.environ[name]
+GIVEN_DATABASE_URL = os.environ.pop("DATABASE_URL", "")
+GIVEN_REDIS_URL = os.environ.pop("REDIS_URL", "")
+
+from db.migrating import migrate  # noqa: E402 - the environment comes first
+from db.session import connect, driver_url  # noqa: E402
+from worker.embedded import Servers, embedded_servers  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """URLs of a Postgres and a Redis for the whole run: those given in the environment, else our own."""
+    home: Path = tmp_path_factory.mktemp("servers")
+    with embedded_servers(home, postgres=not GIVEN_DATABASE_URL, valkey=not GIVEN_REDIS_URL) as own:
+        yield Servers(database_url=GIVEN_DATABASE_URL or own.database_url, redis_url=GIVEN_REDIS_URL or own.redis_url)
+
+
+def other_database(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return urlsplit(driver_url(url))._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: Servers) -> Iterator[str]:
+    """Name of a database with every migration, to be cloned and never written."""
+    name = f"trawler_template_{uuid4().hex[:12]}"
+    with connect(servers.database_url) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        migrate(other_database(servers.database_url, name))
+        yield name
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def empty_database(servers: Servers) -> Iterator[str]:
+    """URL of a new database without anything in it."""
+    name = f"trawler_empty_{uuid4().hex[:12]}"
+    with connect(servers.database_url) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        yield other_database(servers.database_url, name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def database_url(servers: Servers, migrated: str) -> Iterator[str]:
+    """URL of a migrated database that this test alone uses."""
+    name = f"trawler_test_{uuid4().hex[:12]}"
+    with connect(servers.database_url) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {migrated}".encode())
+        yield other_database(servers.database_url, name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to the test's database, in autocommit."""
+    with connect(database_url, "test") as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> str:
+    """URL of an empty Redis."""
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushdb()
+    return servers.redis_url

@@ -1,0 +1,122 @@
+"""A whole deployment on loopback: reconciler, workers, provider; each a real process."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from platforms.simulator.running import RunningSimulator
+
+ROOT = Path(__file__).parents[1]
+LONGEST_SECONDS = 60.0
+LOOK_SECONDS = 0.02
+T = TypeVar("T")
+
+FAST = {
+    # Timers of a test, in the proportions of real ones.
+    "TRAWLER_LEASE_SECONDS": "4",
+    "TRAWLER_BEAT_SECONDS": "1",
+    "TRAWLER_RECONCILE_SECONDS": "0.05",
+    "TRAWLER_SWEEP_SECONDS": "2",
+    "TRAWLER_RETRY_BASE_SECONDS": "0.2",
+    "TRAWLER_RETRY_CAP_SECONDS": "1",
+    "TRAWLER_SLOTS": "16",
+}
+
+
+def eventually(look: Callable[[], T], seconds: float = LONGEST_SECONDS) -> T:
+    """What `look` gives once it is true, looked at again and again; fails when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"did not come true within {seconds} s"
+        time.sleep(LOOK_SECONDS)
+    return found
+
+
+class Fleet:
+    """Starts processes against one database, Redis and provider, and ends all of them when left."""
+
+    def __init__(self, database_url: str, redis_url: str, provider_url: str, logs: Path, **settings: str) -> None:
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TRAWLER_")},
+            **FAST,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "SCRAPECREATORS_BASE_URL": provider_url,
+            "SCRAPECREATORS_API_KEY": "test-key",
+            "TRAWLER_HOME": str(logs / "home"),
+            "PYTHONPATH": str(ROOT),
+            **settings,
+        }
+        self.logs = logs
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> "Fleet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            self.kill(process)
+
+    def worker(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a worker process."""
+        return self._start("actors", *arguments, **settings)
+
+    def reconciler(self, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a reconciler process."""
+        return self._start("scripts.reconciler", **settings)
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End it with -9, as a lost machine would."""
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+        process.wait(10)
+
+    def log(self) -> str:
+        """All that the processes wrote."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))
+
+    def ops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the ops command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "scripts.ops", *arguments],
+            env=self.environment,
+            cwd=self.logs,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def _start(self, module: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        path = self.logs / f"{len(self.processes):02}-{module}.log"
+        with path.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                env={**self.environment, **settings},
+                cwd=self.logs,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+
+@contextlib.contextmanager
+def fleet_of(
+    database_url: str, redis_url: str, simulator: RunningSimulator, logs: Path, workers: int = 1, **settings: str
+) -> Iterator[Fleet]:
+    """A fleet with one reconciler and some workers."""
+    with Fleet(database_url, redis_url, simulator.url, logs, **settings) as fleet:
+        fleet.reconciler()
+        for _ in range(workers):
+            fleet.worker()
+        yield fleet
