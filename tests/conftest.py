@@ -14,6 +14,7 @@ import redis
 for name in list(os.environ):
     if name.startswith(("TRAWLER_", "SCRAPECREATORS_")):
         del os.environ[name]
+os.environ["TRAWLER_ENV_FILE"] = ""
 GIVEN_DATABASE_URL = os.environ.pop("DATABASE_URL", "")
 GIVEN_REDIS_URL = os.environ.pop("REDIS_URL", "")
 

@@ -50,6 +50,7 @@ class Fleet:
             "SCRAPECREATORS_BASE_URL": provider_url,
             "SCRAPECREATORS_API_KEY": "test-key",
             "TRAWLER_HOME": str(logs / "home"),
+            "TRAWLER_ENV_FILE": "",
             "PYTHONPATH": str(ROOT),
             **settings,
         }

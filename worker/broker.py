@@ -2,7 +2,7 @@
 
 A wake-up means "someone should look at this lane". Lost, doubled, old or reordered, it changes nothing but latency:
 so no retries, no delays, no age limit, no results. The figures behind the settings are in
-docs/decisions/0002-dramatiq-settings.md.
+docs/decisions/0004-dramatiq-settings.md.
 """
 
 from collections.abc import Sequence

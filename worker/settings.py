@@ -3,6 +3,7 @@
 ``.env.example`` lists the same names; a test compares the two.
 """
 
+import os
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,12 @@ class Settings(BaseSettings):
     """The effective settings of one process. Durations are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TRAWLER_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="TRAWLER_",
+        # Beside the code, not in the folder a command happens to be called from.
+        env_file=os.environ.get("TRAWLER_ENV_FILE", str(ROOT / ".env")) or None,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     database_url: SecretStr = Field(SecretStr(""), validation_alias="DATABASE_URL")
