@@ -28,7 +28,7 @@ from worker.settings import ROOT, load_settings
 JOBS = (("Tiktok", '["desk lamp"]'), ("TikTok", '["trail running"]'), ("TikTok", '["sourdough", "latte art"]'))
 TARGET = 100
 FIXTURES = ROOT / "platforms" / "simulator" / "fixtures"
-LATENCY_MS = 40
+LATENCY_MS = 120
 LONGEST_SECONDS = 120
 LOOK_SECONDS = 0.05
 

@@ -20,20 +20,37 @@ def ensure_lanes(connection: Connection, lanes: Sequence[str], max_running: int,
 
 
 def wanted_wakeups(connection: Connection) -> dict[str, int]:
-    """How many slots each lane could fill now: its ready tasks, bounded by what its cap leaves.
+    """How many slots each lane could fill now: its ready tasks, bounded by what its own and its tenants' caps leave.
 
-    No locks. Plan: ``tasks_leased`` and ``tasks_ready``, at most a cap's worth of entries a lane.
+    Tasks of a tenant that is at its cap do not count: waking somebody for them would only cost an empty claim.
+    No locks. Plan: ``tasks_leased``, and ``tasks_ready`` by one probe a tenant, stopping at the lane's free slots.
     """
     rows = connection.execute(
         """
-        SELECT n.lane, least(r.ready, n.max_running - b.running)
+        SELECT n.lane, r.wanted
           FROM worker.lanes n
          CROSS JOIN LATERAL (
                SELECT count(*) AS running FROM worker.tasks t WHERE t.lane = n.lane AND t.state = 'leased') b
          CROSS JOIN LATERAL (
-               SELECT count(*) AS ready FROM (
-                   SELECT FROM worker.tasks t WHERE t.lane = n.lane AND t.state = 'ready' LIMIT n.max_running) q) r
-         WHERE NOT n.paused AND n.cooldown_until <= clock_timestamp() AND r.ready > 0 AND b.running < n.max_running
+               SELECT count(*) AS wanted FROM (
+                   WITH RECURSIVE tenants (tenant) AS (
+                           (SELECT t.tenant FROM worker.tasks t
+                             WHERE t.lane = n.lane AND t.state = 'ready' ORDER BY t.tenant LIMIT 1)
+                       UNION ALL
+                           SELECT (SELECT t.tenant FROM worker.tasks t
+                                    WHERE t.lane = n.lane AND t.state = 'ready' AND t.tenant > s.tenant
+                                    ORDER BY t.tenant LIMIT 1)
+                             FROM tenants s WHERE s.tenant IS NOT NULL)
+                   SELECT FROM tenants s
+                    CROSS JOIN LATERAL (
+                          SELECT FROM worker.tasks t
+                           WHERE t.lane = n.lane AND t.state = 'ready' AND t.tenant = s.tenant
+                           LIMIT greatest(n.max_per_tenant - (
+                                 SELECT count(*) FROM worker.tasks l
+                                  WHERE l.lane = n.lane AND l.state = 'leased' AND l.tenant = s.tenant), 0)) q
+                    WHERE s.tenant IS NOT NULL
+                    LIMIT greatest(n.max_running - b.running, 0)) free) r
+         WHERE NOT n.paused AND n.cooldown_until <= clock_timestamp() AND r.wanted > 0
         """
     ).fetchall()
     return dict(rows)
