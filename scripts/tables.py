@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -16,7 +16,7 @@ console = Console(width=None, highlight=False, soft_wrap=False)
 
 def show_json(value: Any) -> None:
     """Print any value as JSON; dates as ISO text, what JSON lacks as text."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=_text))
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -41,8 +41,11 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S") if value.tzinfo is None else value.isoformat(timespec="seconds")
+        # The application's times have no zone and are UTC; ours are shown the same way.
+        return (value.astimezone(UTC) if value.tzinfo else value).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
