@@ -13,7 +13,7 @@ from actors.enrichment import Enriched, enrich
 from db.queries import claiming, lanes
 from db.queries.claiming import ScrapingWork
 from db.queries.committing import PageAnswer, PageWrite
-from db.session import Pool
+from db.session import Pool, storable
 from platforms import cursor as cursors
 from platforms import paging
 from platforms.contract import Adapter, Item, Page, Provenance, Query
@@ -130,8 +130,8 @@ class PageLoop:
                 task_id=self.lease.task_id,
                 token=self.lease.token,
                 seq=seq,
-                word=walk.word,
-                cursor=str(walk.cursor),
+                word=storable(walk.word),
+                cursor=storable(str(walk.cursor)),
                 cursor_shown=_shown(following, index, seq),
                 items=len(page.items),
                 unreadable=len(page.unreadable),
@@ -145,8 +145,8 @@ class PageLoop:
                 endpoint=capability.endpoint,
                 adapter_version=capability.version,
                 bad_reasons=[bad.reason for bad in page.unreadable],
-                bad_messages=[bad.message.replace("\x00", "")[:500] for bad in page.unreadable],
-                bad_raws=[bad.raw[:RAW_LIMIT].decode(errors="replace").replace("\x00", "") for bad in page.unreadable],
+                bad_messages=[storable(bad.message)[:500] for bad in page.unreadable],
+                bad_raws=[storable(bad.raw[:RAW_LIMIT].decode(errors="replace")) for bad in page.unreadable],
             ),
         )
         log.info(

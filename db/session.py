@@ -53,3 +53,8 @@ def make_pool(database_url: str, application_name: str, max_size: int) -> Pool:
         max_idle=300,
         open=False,
     )
+
+
+def storable(text: str) -> str:
+    """The text as a Postgres ``text`` value can hold it: without NUL and lone surrogates, which providers do send."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -6,7 +6,7 @@ import psycopg
 import structlog
 
 from db.queries import settling
-from db.session import Pool
+from db.session import Pool, storable
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
 
@@ -55,12 +55,11 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
 
 async def _write(connection: psycopg.AsyncConnection, lease: Lease, owner: str, decision: Decision) -> settling.Settled:
     key = (connection, lease.task_id, lease.token, owner)
+    detail = None if decision.detail is None else storable(decision.detail)
     match decision.ending:
         case Ending.COMPLETED | Ending.ERROR | Ending.TIMEOUT:
-            return await settling.close(*key, decision.ending.value, decision.reason, decision.detail)
+            return await settling.close(*key, decision.ending.value, decision.reason, detail)
         case Ending.OUTSIDE:
             return await settling.close_outside(*key)
         case _:
-            return await settling.give_back(
-                *key, decision.ending.value, decision.reason, decision.detail, decision.delay
-            )
+            return await settling.give_back(*key, decision.ending.value, decision.reason, detail, decision.delay)

@@ -6,6 +6,8 @@ from typing import Any
 
 from psycopg import AsyncConnection, Connection
 
+from db.session import storable
+
 
 def ensure_lanes(connection: Connection, lanes: Sequence[str], max_running: int, max_per_tenant: int) -> None:
     """Create the lanes that are missing; those that exist keep their settings. Locks: new rows."""
@@ -64,5 +66,5 @@ async def cool_down(connection: AsyncConnection[Any], lane: str, wait: timedelta
            SET cooldown_until = clock_timestamp() + %(wait)s, cooldown_reason = left(%(reason)s, 500)
          WHERE lane = %(lane)s AND cooldown_until < clock_timestamp() + %(wait)s
         """,
-        {"lane": lane, "wait": wait, "reason": reason},
+        {"lane": lane, "wait": wait, "reason": storable(reason)},
     )
