@@ -14,6 +14,9 @@ from worker.tether import end_with_parent
 
 log = structlog.get_logger()
 
+STOP_MS = 4_000
+"""Once no slice runs, dramatiq's threads have this long to end; without Redis some of them wait for it."""
+
 
 def main() -> int:
     """Run until told to stop; 0 after a clean stop, 2 when the configuration is wrong."""
@@ -41,12 +44,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     end_with_parent()
-    broker, _ = make_application(booted, slots)
+    broker, runtime = make_application(booted, slots)
     broker.emit_after("process_boot")
     worker = make_worker(broker, slots)
     worker.start()
     stopping.wait()
-    worker.stop()
+    runtime.drain()
+    worker.stop(timeout=STOP_MS)
     broker.close()
     return 0
 

@@ -12,6 +12,9 @@ DEFAULT_WAIT = timedelta(seconds=30)
 CONFIGURATION_WAIT = timedelta(minutes=1)
 """How often a lane with a wrong key or an empty balance looks whether it was mended; looking costs one call."""
 
+ADVICE_REFUSED = "Correct what the job asks for, then retry it."
+ADVICE_GAVE_UP = "Look whether the provider works, then retry the job; what was found is kept."
+
 WAITS = {Outcome.WAIT, Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
 RETRIES = {Outcome.RETRY_NOW, Outcome.FALSE_SUCCESS, Outcome.FAIL_OVER, Outcome.RESET_CURSOR}
 COOLING = {Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
@@ -24,14 +27,18 @@ def decide(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
         return _wait(judgement, lease, settings)
     if judgement.outcome in RETRIES:
         return retry(judgement.rule, judgement.message, lease, settings, judgement.wait)
-    return Decision(Ending.ERROR, judgement.rule, judgement.message)
+    return Decision(Ending.ERROR, judgement.rule, f"{judgement.message}. {ADVICE_REFUSED}")
 
 
 def retry(reason: str, detail: str, lease: Lease, settings: Settings, floor: timedelta | None = None) -> Decision:
     """Try again later; give up when the attempts are spent."""
     attempt = lease.failures + 1
     if attempt >= settings.max_attempts:
-        return Decision(Ending.ERROR, reason, f"gave up after {attempt} attempts without a page between them: {detail}")
+        return Decision(
+            Ending.ERROR,
+            reason,
+            f"gave up after {attempt} attempts without a page between them: {detail}. {ADVICE_GAVE_UP}",
+        )
     delay = retry_delay(lease.failures, settings.retry_base_seconds, settings.retry_cap_seconds, floor)
     # A delay of nothing would put the task back at once and spin.
     return Decision(Ending.RETRY, reason, detail, max(delay, timedelta(milliseconds=100)))
@@ -40,7 +47,9 @@ def retry(reason: str, detail: str, lease: Lease, settings: Settings, floor: tim
 def _wait(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
     if lease.waits + 1 >= settings.max_waits:
         return Decision(
-            Ending.ERROR, judgement.rule, f"gave up after {lease.waits + 1} waits in a row: {judgement.message}"
+            Ending.ERROR,
+            judgement.rule,
+            f"gave up after {lease.waits + 1} waits in a row: {judgement.message}. {ADVICE_GAVE_UP}",
         )
     usual = CONFIGURATION_WAIT if judgement.outcome is Outcome.FIX_CONFIGURATION else DEFAULT_WAIT
     wait = judgement.wait if judgement.wait is not None else usual

@@ -18,7 +18,7 @@ from platforms import cursor as cursors
 from platforms import paging
 from platforms.contract import Adapter, Item, Page, Provenance, Query
 from platforms.cursor import Envelope
-from platforms.outcome import Outcome
+from platforms.outcome import Judgement, Outcome
 from worker.clock import monotonic, utc_now
 from worker.committing import commit
 from worker.errors import AuthorityLost, PageRefused, ShapeError
@@ -29,6 +29,9 @@ from worker.settings import Settings
 log = structlog.get_logger()
 
 LARGEST_INTEGER = 2_147_483_647
+MOST_PROFILE_WAITS = 5
+"""Waits in a row for a provider that refuses profiles but gives pages; then creators are stored without."""
+
 RAW_LIMIT = 20_000
 """Characters of an unreadable item that are kept."""
 
@@ -70,8 +73,12 @@ class PageLoop:
             if isinstance(fetched, Decision):
                 return fetched
             seq += 1
+            fresh = await self._fresh(fetched)
+            enriched = await self._enrich(list(fresh.values())[: target - results])
+            if enriched.blocked is not None and self.lease.waits < MOST_PROFILE_WAITS:
+                return await self._decide(enriched.blocked)
             try:
-                answer, envelope = await self._store(fetched, envelope, index, seq, target - results)
+                answer, envelope = await self._store(fetched, fresh, enriched, envelope, index, seq)
             except AuthorityLost as error:
                 return Decision(Ending.LOST, error.code, str(error))
             except PageRefused as error:
@@ -107,6 +114,10 @@ class PageLoop:
                 return self.adapter.parse(called.response, walk.cursor)
             except ShapeError as error:
                 return retry(error.reason, str(error), self.lease, self.settings)
+        return await self._decide(judgement)
+
+    async def _decide(self, judgement: Judgement) -> Decision:
+        """What to do about an answer that is not a page; what concerns every job of the lane cools the lane."""
         decision = decide(judgement, self.lease, self.settings)
         if judgement.outcome in COOLING and decision.ending is Ending.WAIT:
             async with self.pool.connection() as connection:
@@ -114,11 +125,9 @@ class PageLoop:
         return decision
 
     async def _store(
-        self, page: Page, envelope: Envelope, index: int, seq: int, room: int
+        self, page: Page, fresh: dict[str, Item], enriched: Enriched, envelope: Envelope, index: int, seq: int
     ) -> tuple[PageAnswer, Envelope]:
         capability = self.adapter.capability
-        fresh = await self._fresh(page)
-        enriched = await self._enrich(list(fresh.values())[:room])
         walk = envelope.walks[index]
         here = cursors.with_walk(envelope, index, msgspec.structs.replace(walk, ordinal=walk.ordinal + 1))
         following = cursors.with_walk(envelope, index, paging.advance(walk, page, len(fresh)), utc_now())

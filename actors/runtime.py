@@ -44,6 +44,12 @@ class Runtime(dramatiq.Middleware):
         self.heartbeat.start()
         log.info("worker_started", owner=self.owner, slots=worker.worker_threads)
 
+    def drain(self) -> None:
+        """Claim nothing more, and wait until every running slice has left after its page and is settled."""
+        self.stopping.set()
+        log.info("worker_drains", owner=self.owner)
+        self.heartbeat.wait_until_idle()
+
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Let running slices leave after their page, and claim nothing more."""
         self.stopping.set()

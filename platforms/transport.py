@@ -160,8 +160,11 @@ def _aiohttp_transport(max_connections: int) -> AiohttpTransport:
     def session() -> aiohttp.ClientSession:
         """Made at the first call, in the loop that serves it. No cookies: one job's must not reach another's."""
         connector = aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=KEEPALIVE_SECONDS, ssl=tls)
-        return aiohttp.ClientSession(
+        made = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(), trust_env=False
         )
+        # Left on, aiohttp sends a GET again unseen when a kept connection drops, and the provider may charge for both.
+        made._retry_connection = False
+        return made
 
     return AiohttpTransport(verify=tls, trust_env=False, client=session)

@@ -21,6 +21,7 @@ from platforms.simulator.running import running_simulator
 from scripts.servers import servers_for
 from scripts.supervisor import Child, Supervisor
 from scripts.tables import console, show_table
+from worker.boot import check_database
 from worker.errors import ConfigurationError
 from worker.logging import redact
 from worker.settings import ROOT, load_settings
@@ -76,6 +77,7 @@ def _everything() -> Iterator[psycopg.Connection]:
         console.print("starting Postgres, Valkey and a provider that replays recorded answers ...", style="dim")
         servers = stack.enter_context(servers_for(settings, home))
         simulator = stack.enter_context(running_simulator("--replay", str(FIXTURES), "--latency-ms", str(LATENCY_MS)))
+        check_database(servers.database_url)
         migrate(servers.database_url)
         environment = {
             "DATABASE_URL": servers.database_url,

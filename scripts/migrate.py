@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.migrating import migrate
 from db.revision import newest_revision
-from worker.boot import find_servers
+from worker.boot import check_database, find_servers
 from worker.errors import ConfigurationError
 from worker.logging import redact
 from worker.settings import load_settings
@@ -19,6 +19,7 @@ def main() -> int:
     argparse.ArgumentParser(prog="./run migrate", description=__doc__).parse_args()
     try:
         database_url, _ = find_servers(load_settings())
+        check_database(database_url)
         migrate(database_url)
     except (ConfigurationError, DBAPIError, psycopg.Error) as error:
         print(f"migrate: {redact(str(error)).strip()}", file=sys.stderr)

@@ -1,8 +1,10 @@
 """How commands show rows: a table for people, JSON for programs."""
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -10,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-WIDTH = 100
-console = Console(width=None, highlight=False, soft_wrap=False)
+BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+console = Console(highlight=False)
 
 
 def show_json(value: Any) -> None:
     """Print any value as JSON; dates as ISO text, what JSON lacks as text."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=_json))
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -34,15 +36,28 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[
             no_wrap=column in ("id", "status", "state"),
         )
     for row in rows:
-        table.add_row(*(escape(_text(row[column])) for column in columns))
+        table.add_row(*(escape(_printable(_text(row[column]))) for column in columns))
     console.print(table)
+
+
+def _json(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def _printable(text: str) -> str:
+    """The text without control codes: what others wrote into a row must not steer the terminal."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(character) else character for character in text)
+
+
+def _steers(character: str) -> bool:
+    return character not in "\n\t" and (unicodedata.category(character) == "Cc" or character in BIDI_CONTROLS)
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=_json)
     if isinstance(value, datetime):
         # The application's times have no zone and are UTC; ours are shown the same way.
         return (value.astimezone(UTC) if value.tzinfo else value).strftime("%Y-%m-%d %H:%M:%S")

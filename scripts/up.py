@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from db.migrating import migrate
 from scripts.servers import servers_for
 from scripts.supervisor import Child, Supervisor
+from worker.boot import check_database
 from worker.errors import ConfigurationError
 from worker.logging import configure_logging, redact
 from worker.settings import load_settings
@@ -44,6 +45,7 @@ def main() -> int:
         if not settings.scrapecreators_api_key.get_secret_value():
             log.warning("api_key_missing", variable="SCRAPECREATORS_API_KEY", consequence="every job will end as error")
         with servers_for(settings, settings.home) as servers:
+            check_database(servers.database_url)
             migrate(servers.database_url)
             workers = arguments.processes or settings.processes
             children = [Child("reconciler", "scripts.reconciler")]

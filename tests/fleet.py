@@ -6,10 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import psutil
+
+from db.session import connect, driver_url
 from platforms.simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parents[1]
@@ -121,3 +126,23 @@ def fleet_of(
         for _ in range(workers):
             fleet.worker()
         yield fleet
+
+
+@contextlib.contextmanager
+def fresh_database(server_url: str, template: str) -> Iterator[str]:
+    """URL of a migrated database for a whole module: a copy of ``template``, dropped when left."""
+    name = f"trawler_module_{uuid4().hex[:12]}"
+    with connect(server_url) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        yield urlsplit(driver_url(server_url))._replace(path=f"/{name}").geturl()
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; one that has ended and that nobody has asked about yet does not."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found

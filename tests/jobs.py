@@ -31,12 +31,37 @@ def task(connection: psycopg.Connection, job_id: str) -> dict[str, Any]:
     return _one(connection, "SELECT * FROM worker.tasks WHERE job_id = %s", job_id)
 
 
+def state(connection: psycopg.Connection, job_id: str) -> str | None:
+    """The state of a job's task; None as long as nobody has adopted the row."""
+    found = connection.execute("SELECT state FROM worker.tasks WHERE job_id = %s", (job_id,)).fetchone()
+    return found[0] if found else None
+
+
 def stored_creators(connection: psycopg.Connection, job_id: str) -> list[dict[str, Any]]:
     """Every creator stored for a job, batch after batch."""
     rows = connection.execute(
         "SELECT creators FROM scraping_results WHERE job_id = %s::uuid ORDER BY created_at, id", (job_id,)
     ).fetchall()
     return [creator for (batch,) in rows for creator in batch]
+
+
+def stored_ids(connection: psycopg.Connection, job_id: str) -> list[str]:
+    """Ids of the creators stored for a job, in the order they were stored."""
+    return [creator["creator"]["id"] for creator in stored_creators(connection, job_id)]
+
+
+def attempts(connection: psycopg.Connection, job_id: str) -> list[tuple[str, str]]:
+    """Outcome and reason of each of a job's slices, in order."""
+    return connection.execute(
+        "SELECT a.outcome, a.reason FROM worker.attempts a JOIN worker.tasks t ON t.id = a.task_id"
+        " WHERE t.job_id = %s ORDER BY a.id",
+        (job_id,),
+    ).fetchall()
+
+
+def is_final(connection: psycopg.Connection, job_id: str) -> bool:
+    """Whether the application would call the job ended."""
+    return job(connection, job_id)["status"] in ("completed", "error", "timeout")
 
 
 def ledger(connection: psycopg.Connection, job_id: str) -> list[tuple[int, int]]:

@@ -56,13 +56,21 @@ def boot() -> Boot:
     return Boot(settings, database_url, redis_url, owner=secrets.token_hex(8))
 
 
-def check_schema(database_url: str) -> None:
-    """Raise `ConfigurationError` unless the database answers and is at this release's revision or a newer one."""
+def check_database(database_url: str) -> str | None:
+    """The database's revision, None before the first migration. Raises `ConfigurationError` when it does not answer."""
     try:
         with connect(database_url) as connection:
-            revision = current_revision(connection)
-    except psycopg.OperationalError as error:
-        raise ConfigurationError(f"DATABASE_URL: Postgres does not answer: {redact(str(error)).strip()}") from None
+            return current_revision(connection)
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        raise ConfigurationError(
+            f"DATABASE_URL: Postgres does not answer: {redact(str(error)).strip()}; expected a running server, as "
+            "postgresql://user:password@host:port/database; correct the variable or start the server"
+        ) from None
+
+
+def check_schema(database_url: str) -> None:
+    """Raise `ConfigurationError` unless the database answers and is at this release's revision or a newer one."""
+    revision = check_database(database_url)
     if revision is None or revision < newest_revision():
         raise ConfigurationError(
             f"the database is at revision {revision or 'none'}; expected {newest_revision()} or newer; "

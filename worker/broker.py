@@ -9,9 +9,13 @@ from collections.abc import Sequence
 
 import dramatiq
 import redis
-from dramatiq.brokers.redis import RedisBroker
+import structlog
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.errors import BrokerConnectionError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
+
+log = structlog.get_logger()
 
 NAMESPACE = "trawler"
 ACTOR = "wake_scraping"
@@ -32,9 +36,35 @@ def make_redis(url: str, connections: int = 16) -> "redis.Redis":
     return redis.Redis(connection_pool=pool)
 
 
+class WakeUpConsumer(_RedisConsumer):
+    """Acknowledges once.
+
+    dramatiq tries until Redis is back, which would keep a worker from ending meanwhile; a wake-up that was not
+    acknowledged is only sent again.
+    """
+
+    def ack(self, message: dramatiq.MessageProxy) -> None:
+        """Acknowledge, or let it be."""
+        try:
+            super().ack(message)  # type: ignore[no-untyped-call]  # dramatiq's class has no types
+        except (redis.RedisError, BrokerConnectionError) as error:
+            log.info("wakeup_not_acknowledged", error=str(error))
+
+    nack = ack
+
+
+class WakeUpBroker(RedisBroker):
+    """A Redis broker whose consumers take wake-ups lightly."""
+
+    @property
+    def consumer_class(self) -> type[_RedisConsumer]:
+        """The consumer of every queue."""
+        return WakeUpConsumer
+
+
 def make_broker(client: "redis.Redis", middleware: Sequence[dramatiq.Middleware] = ()) -> RedisBroker:
     """A broker with exactly this middleware. Without any it can only send."""
-    return RedisBroker(
+    return WakeUpBroker(  # type: ignore[no-untyped-call]  # dramatiq's class has no types
         client=client,
         middleware=list(middleware),
         namespace=NAMESPACE,

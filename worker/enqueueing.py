@@ -11,7 +11,6 @@ from psycopg import Connection
 
 from db.queries import enqueueing
 from worker.broker import WakeUps
-from worker.lanes import UNROUTABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class Enqueued:
     """A job that was put in, or the one an idempotency key already names (``created`` is then False)."""
 
     job_id: str
-    lane: str
+    lane: str | None
     created: bool
 
 
@@ -44,7 +43,7 @@ def enqueue_scraping_job(
     """
     with connection.transaction():
         if idempotency_key is not None and (named := enqueueing.take_key(connection, idempotency_key)):
-            return Enqueued(job_id=named[1], lane="", created=False)
+            return Enqueued(job_id=named[1], lane=None, created=False)
         job_id, lane = enqueueing.insert_scraping_job(
             connection,
             user_id=user_id,
@@ -55,7 +54,6 @@ def enqueue_scraping_job(
             region=region,
             campaign_id=campaign_id,
             search_params=search_params,
-            unroutable_lane=UNROUTABLE,
         )
         if idempotency_key is not None:
             enqueueing.name_key(connection, idempotency_key, "scraping_jobs", job_id)
@@ -64,5 +62,5 @@ def enqueue_scraping_job(
 
 def wake(wakeups: WakeUps, enqueued: Enqueued) -> None:
     """Send the job's lane a wake-up, after the commit. Raises `redis.RedisError`; nothing is lost by ignoring it."""
-    if enqueued.created:
+    if enqueued.lane is not None:
         wakeups.send(enqueued.lane)

@@ -45,6 +45,7 @@ class Heartbeat(threading.Thread):
         self._slice_limit_seconds = slice_limit_seconds
         self._held: dict[int, Lease] = {}
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._ending = threading.Event()
         self._connection: Connection | None = None
 
@@ -55,9 +56,15 @@ class Heartbeat(threading.Thread):
 
     def remove(self, lease: Lease) -> None:
         """Stop renewing it: it was settled or lost."""
-        with self._lock:
+        with self._idle:
             if self._held.get(lease.task_id) is lease:
                 del self._held[lease.task_id]
+            self._idle.notify_all()
+
+    def wait_until_idle(self) -> None:
+        """Wait until no lease is held."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._held)
 
     def run(self) -> None:
         """Beat until `stop`."""

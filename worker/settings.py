@@ -100,17 +100,21 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _timers_fit(self) -> Self:
+        misfits = []
         # A beat that comes late once or twice must not cost the lease.
         if self.beat_seconds > self.lease_seconds / 4:
-            raise ValueError(
+            misfits.append(
                 f"TRAWLER_BEAT_SECONDS is {self.beat_seconds:g} and TRAWLER_LEASE_SECONDS {self.lease_seconds:g}; "
                 "expected a beat of at most a quarter of the lease; shorten the beat or lengthen the lease"
             )
         if self.provider_total_seconds + self.slice_seconds > self.slice_limit_seconds:
-            raise ValueError(
-                "TRAWLER_SLICE_LIMIT_SECONDS is shorter than a slice and one provider call together; "
-                "expected at least TRAWLER_SLICE_SECONDS + TRAWLER_PROVIDER_TOTAL_SECONDS"
+            misfits.append(
+                f"TRAWLER_SLICE_LIMIT_SECONDS is {self.slice_limit_seconds:g}; expected at least "
+                "TRAWLER_SLICE_SECONDS + TRAWLER_PROVIDER_TOTAL_SECONDS, "
+                f"{self.slice_seconds + self.provider_total_seconds:g}; lengthen it"
             )
+        if misfits:
+            raise ValueError("\n  ".join(misfits))
         return self
 
     @cached_property
@@ -127,10 +131,29 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Read the settings. Raises `ConfigurationError` that names every wrong variable and what it should hold."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(**overrides)  # type: ignore[arg-type]  # overrides are checked like the environment
     except ValidationError as error:
-        problems = "\n".join(f"  {_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors())
-        raise ConfigurationError(f"settings are wrong; mend them in the environment or in .env:\n{problems}") from None
+        problems = [f"{_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        wrong = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
+        problems += _misfits_besides(wrong, overrides)
+        told = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigurationError(f"settings are wrong; mend them in the environment or in .env:\n{told}") from None
+
+
+def _misfits_besides(wrong: set[str], overrides: dict[str, object]) -> list[str]:
+    """How the settings that can be read do not fit each other; those that cannot count as their defaults."""
+    if not wrong:
+        return []
+    defaults = {
+        str(field.validation_alias or name): field.default
+        for name, field in Settings.model_fields.items()
+        if {name, str(field.validation_alias)} & wrong
+    }
+    try:
+        Settings(**{**overrides, **defaults})
+    except ValidationError as error:
+        return [e["msg"].removeprefix("Value error, ") for e in error.errors() if not e["loc"]]
+    return []
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -40,9 +40,11 @@ def insert_scraping_job(
     region: str,
     campaign_id: str | None,
     search_params: Mapping[str, Any] | None,
-    unroutable_lane: str,
-) -> tuple[str, str]:
-    """Insert a row and its task; give the job's id and lane. Locks: the new rows."""
+) -> tuple[str, str | None]:
+    """Insert a row and, where its lane is there already, its task; give the job's id and lane.
+
+    Without a lane adoption makes the task, as for rows of other services. Locks: the new rows.
+    """
     row = connection.execute(
         """
         WITH job AS (
@@ -50,11 +52,13 @@ def insert_scraping_job(
                                               campaign_id, search_params, created_at, updated_at)
             VALUES (%(user_id)s, %(platform)s, %(keywords)s, %(target_username)s, %(target_results)s, %(region)s,
                     %(campaign_id)s::uuid, %(search_params)s, worker.utc_now(), worker.utc_now())
-            RETURNING id, user_id, platform)
-        INSERT INTO worker.tasks (job_table, job_id, lane, tenant, state)
-        SELECT 'scraping_jobs', job.id::text, coalesce(n.lane, %(unroutable)s), job.user_id, 'ready'
-          FROM job LEFT JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(job.platform))
-        RETURNING job_id, lane
+            RETURNING id, user_id, platform),
+        task AS (
+            INSERT INTO worker.tasks (job_table, job_id, lane, tenant, state)
+            SELECT 'scraping_jobs', job.id::text, n.lane, job.user_id, 'ready'
+              FROM job JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(job.platform))
+            RETURNING lane)
+        SELECT job.id::text, (SELECT lane FROM task) FROM job
         """,
         {
             "user_id": user_id,
@@ -65,7 +69,6 @@ def insert_scraping_job(
             "region": region,
             "campaign_id": campaign_id,
             "search_params": Jsonb(dict(search_params)) if search_params is not None else None,
-            "unroutable": unroutable_lane,
         },
     ).fetchone()
     assert row is not None  # noqa: S101 - the insert gives its row

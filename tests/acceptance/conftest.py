@@ -1,0 +1,35 @@
+"""Servers that a whole module shares, where its tests do not touch each other's rows."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+
+from db.session import connect
+from tests.fleet import fresh_database
+from worker.embedded import Servers
+
+
+@pytest.fixture(scope="module")
+def module_database_url(servers: Servers, migrated: str) -> Iterator[str]:
+    """URL of a migrated database that this module alone uses."""
+    with fresh_database(servers.database_url, migrated) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def rows(module_database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection to the module's database, in autocommit."""
+    with connect(module_database_url, "test") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def module_redis_url(servers: Servers) -> str:
+    """URL of an empty Redis database beside the one that single tests empty."""
+    url = urlsplit(servers.redis_url)._replace(path="/1").geturl()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url

@@ -1,0 +1,199 @@
+"""Redis emptied or gone, database connections cut: jobs take longer, and that is all."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from db.session import connect
+from platforms.simulator.catalogue import creators_of
+from platforms.simulator.running import running_simulator
+from tests.fleet import eventually, fleet_of
+from tests.jobs import assert_counters_are_true, attempts, insert_job, is_final, job, stored_ids, task
+from worker.embedded.binaries import valkey_program
+
+SEED = 1
+ITEMS = 150
+JOBS = 8
+END_SECONDS = 15
+OURS = ("trawler worker", "trawler heartbeat", "trawler reconciler")
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with running_simulator("--items-per-query", str(ITEMS), "--latency-ms", "30") as simulator:
+        yield simulator
+
+
+def put_in(connection, name: str) -> dict[str, str]:
+    """Jobs by word, of several tenants."""
+    return {
+        f"{name} {number}": insert_job(
+            connection, user_id=f"user_{number % 3}", keywords=[f"{name} {number}"], target_results=10_000
+        )
+        for number in range(JOBS)
+    }
+
+
+def pages(connection) -> int:
+    (count,) = connection.execute("SELECT count(*) FROM worker.pages").fetchone()
+    return count
+
+
+def assert_all_complete(connection, jobs: dict[str, str]) -> None:
+    """Every creator of every job is stored once, and nothing was held against a job."""
+    eventually(lambda: all(is_final(connection, job_id) for job_id in jobs.values()))
+    for word, job_id in jobs.items():
+        assert job(connection, job_id)["status"] == "completed", job(connection, job_id)["error"]
+        assert stored_ids(connection, job_id) == list(creators_of(SEED, word, ITEMS))
+        assert_counters_are_true(connection, job_id)
+        assert task(connection, job_id)["failures"] == 0
+        assert not {"retry", "error"} & {outcome for outcome, _ in attempts(connection, job_id)}
+
+
+class TestRedis:
+    def test_emptied_again_and_again_costs_nothing(self, database_url, redis_url, connection, provider, tmp_path):
+        # Given small slices, so that each job needs several wake-ups
+        settings = {"TRAWLER_SLICE_PAGES": "2", "TRAWLER_SLOTS": "4"}
+        with (
+            fleet_of(database_url, redis_url, provider, tmp_path, workers=2, **settings),
+            redis.Redis.from_url(redis_url) as client,
+        ):
+            jobs = put_in(connection, "flush")
+            # When Redis is emptied each time some pages have come
+            for stored in range(4, 24, 4):
+                eventually(lambda stored=stored: pages(connection) >= stored)
+                client.flushdb()
+            # Then nothing is missing
+            assert_all_complete(connection, jobs)
+
+    def test_that_dies_and_comes_back_empty_costs_time_only(self, database_url, connection, provider, tmp_path):
+        with own_valkey(tmp_path) as valkey:
+            settings = {"TRAWLER_SLICE_PAGES": "2", "TRAWLER_SLOTS": "4"}
+            with fleet_of(database_url, valkey.url, provider, tmp_path, workers=2, **settings) as fleet:
+                jobs = put_in(connection, "valkey")
+                eventually(lambda: pages(connection) >= 6)
+                # When it is killed, and more jobs come while it is away
+                valkey.kill()
+                jobs |= put_in(connection, "meanwhile")
+                eventually(lambda: "redis_away" in fleet.log())
+                # And comes back with nothing in it
+                valkey.start()
+                # Then all is done, by the same processes
+                assert_all_complete(connection, jobs)
+                assert [process.poll() for process in fleet.processes] == [None, None, None]
+
+    def test_that_is_away_does_not_keep_a_worker_from_ending(self, database_url, connection, provider, tmp_path):
+        with own_valkey(tmp_path) as valkey, fleet_of(database_url, valkey.url, provider, tmp_path) as fleet:
+            # Given a worker in the middle of a page, whose Redis is gone
+            provider.set_fault("gate", match={"query": "ending"}, after=1, times=1)
+            params = {"enrich": "none"}
+            job_id = insert_job(connection, keywords=["ending"], target_results=10_000, search_params=params)
+            provider.wait_for_gate()
+            valkey.kill()
+            # When it is told to end, and the page comes
+            fleet.processes[1].send_signal(signal.SIGTERM)
+            provider.clear_faults()
+            # Then its slice leaves at no cost
+            eventually(lambda: attempts(connection, job_id), END_SECONDS)
+            assert attempts(connection, job_id) in ([("continue", "worker_stops")], [("completed", "exhausted")])
+            # And it ends within seconds, as a wake-up that is not acknowledged means nothing
+            assert fleet.processes[1].wait(END_SECONDS) == 0
+
+
+class TestPostgres:
+    def test_that_cuts_every_connection_again_and_again_costs_no_attempt(
+        self, servers, database_url, redis_url, connection, provider, tmp_path
+    ):
+        with (
+            fleet_of(database_url, redis_url, provider, tmp_path, workers=2, TRAWLER_SLOTS="4") as fleet,
+            connect(servers.database_url, "admin") as admin,
+        ):
+            jobs = put_in(connection, "cut")
+            # When all connections of the fleet are cut, each time some pages have come
+            cut = 0
+            for stored in range(4, 32, 4):
+                eventually(lambda stored=stored: pages(connection) >= stored)
+                cut += cut_connections(admin, connection.info.dbname)
+            assert cut >= 7
+            # Then nothing is missing, and nobody died of it
+            assert_all_complete(connection, jobs)
+            assert [process.poll() for process in fleet.processes] == [None, None, None]
+
+    def test_that_refuses_connections_for_a_while_is_waited_for(
+        self, servers, database_url, redis_url, connection, provider, tmp_path
+    ):
+        with (
+            fleet_of(database_url, redis_url, provider, tmp_path, workers=2, TRAWLER_SLOTS="4") as fleet,
+            connect(servers.database_url, "admin") as admin,
+        ):
+            jobs = put_in(connection, "away")
+            eventually(lambda: pages(connection) >= 4)
+            # When the database lets nobody in for longer than a moment
+            name = connection.info.dbname
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+            cut_connections(admin, name)
+            eventually(lambda: "reconciler_lost_database" in fleet.log() and "heartbeat_failed" in fleet.log())
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+            # Then all is done, by the same processes
+            assert_all_complete(connection, jobs)
+            assert [process.poll() for process in fleet.processes] == [None, None, None]
+
+
+def cut_connections(admin: psycopg.Connection, database: str) -> int:
+    """Cut the fleet's connections, and not the test's; give how many there were."""
+    (count,) = admin.execute(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = %s AND application_name = ANY (%s)",
+        (database, list(OURS)),
+    ).fetchone()
+    return count
+
+
+class Valkey:
+    """A Valkey on one port, started and killed at will."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / "valkey.out").open("ab") as log:
+            self._process = subprocess.Popen(
+                [valkey_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+            )
+        with redis.Redis.from_url(self.url) as client:
+
+            def answers() -> bool:
+                with contextlib.suppress(redis.ConnectionError):
+                    return client.ping()
+                return False
+
+            eventually(answers)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+
+@contextlib.contextmanager
+def own_valkey(folder: Path) -> Iterator[Valkey]:
+    valkey = Valkey(folder)
+    valkey.start()
+    try:
+        yield valkey
+    finally:
+        valkey.kill()
