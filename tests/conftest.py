@@ -75,8 +75,19 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def redis_url(servers: Servers) -> str:
-    """URL of an empty Redis."""
-    with redis.Redis.from_url(servers.redis_url) as client:
+def redis_url(servers: Servers, worker_id: str) -> str:
+    """URL of an empty Redis database that this test alone uses."""
+    return emptied(servers.redis_url, 2 * place_of(worker_id))
+
+
+def place_of(worker_id: str) -> int:
+    """Which of the processes that run tests side by side this is, from 0."""
+    return int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+
+
+def emptied(redis_url: str, number: int) -> str:
+    """URL of one database of a Redis, without keys."""
+    url = urlsplit(redis_url)._replace(path=f"/{number}").geturl()
+    with redis.Redis.from_url(url) as client:
         client.flushdb()
-    return servers.redis_url
+    return url

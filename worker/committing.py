@@ -22,12 +22,13 @@ async def commit(pool: Pool, lease: Lease, page: PageWrite) -> PageAnswer:
     Raises `AuthorityLost` when the token is refused or the lease ran out while the database was away, `PageRefused`
     when Postgres will not take the data.
     """
+    asked_again = False
     while True:
         sent_at = monotonic()
         try:
             async with pool.connection() as connection:
                 answer = await commit_page(connection, page)
-        except psycopg.DataError as error:
+        except (psycopg.DataError, UnicodeError) as error:
             raise PageRefused(f"Postgres refused the page: {error}") from error
         except psycopg.OperationalError as error:
             log.warning("page_commit_repeated", task=lease.task_id, seq=page.seq, error=str(error))
@@ -39,7 +40,11 @@ async def commit(pool: Pool, lease: Lease, page: PageWrite) -> PageAnswer:
             lease.refuse()
             raise AuthorityLost("the page named a token that is no longer the task's")
         if answer.row_open and not answer.page_new and answer.stored_before is None:
-            raise AuthorityLost(f"page {page.seq} was stored by another epoch")
+            if asked_again:
+                raise AuthorityLost(f"page {page.seq} was stored by another epoch")
+            # A first try whose reply was lost may have committed after this one's snapshot; a new one sees it.
+            asked_again = True
+            continue
         lease.renewed(sent_at)
         if answer.page_new:
             lease.progressed()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 
 from db.queries import enqueueing
 from worker.broker import WakeUps
@@ -41,23 +42,27 @@ def enqueue_scraping_job(
     call `wake` after the commit to save even that. With an ``idempotency_key`` a second call gives the first job.
     What the row asks for is checked by the worker, as it is for rows of other services.
     """
+    wanted = enqueueing.NewScrapingJob(
+        user_id=user_id,
+        platform=platform,
+        keywords=keywords,
+        target_username=target_username,
+        target_results=target_results,
+        region=region,
+        campaign_id=campaign_id,
+        search_params=search_params,
+    )
+    if not connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE:
+        # The block below would be the whole transaction, and commit it; so the caller's is begun first.
+        connection.execute("SELECT 1")
+    # Within the caller's transaction a savepoint: a row that is refused leaves it usable.
     with connection.transaction():
-        if idempotency_key is not None and (named := enqueueing.take_key(connection, idempotency_key)):
-            return Enqueued(job_id=named[1], lane=None, created=False)
-        job_id, lane = enqueueing.insert_scraping_job(
-            connection,
-            user_id=user_id,
-            platform=platform,
-            keywords=keywords,
-            target_username=target_username,
-            target_results=target_results,
-            region=region,
-            campaign_id=campaign_id,
-            search_params=search_params,
-        )
-        if idempotency_key is not None:
-            enqueueing.name_key(connection, idempotency_key, "scraping_jobs", job_id)
-    return Enqueued(job_id=job_id, lane=lane, created=True)
+        inserted = enqueueing.insert_scraping_job(connection, wanted, idempotency_key)
+    if inserted is None and idempotency_key is not None:
+        return Enqueued(enqueueing.job_of_key(connection, idempotency_key), lane=None, created=False)
+    assert inserted is not None  # noqa: S101 - without a key the row is always inserted
+    job_id, lane = inserted
+    return Enqueued(job_id, lane, created=True)
 
 
 def wake(wakeups: WakeUps, enqueued: Enqueued) -> None:

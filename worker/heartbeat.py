@@ -72,7 +72,8 @@ class Heartbeat(threading.Thread):
             pause = self._beat_seconds
             try:
                 self._beat()
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
+                # Also what is no lost connection: a server that is read-only after a fail-over must not end the beats.
                 log.warning("heartbeat_failed", error=str(error))
                 self._disconnect()
                 pause = min(RECONNECT_SECONDS, self._beat_seconds)
@@ -118,6 +119,6 @@ class Heartbeat(threading.Thread):
         try:
             if self._connection is not None:
                 beating.sign_off(self._connection, self._owner)
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             log.warning("sign_off_failed", error=str(error))
         self._disconnect()

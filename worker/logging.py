@@ -10,9 +10,10 @@ import structlog
 
 _SECRETS = (
     re.compile(
-        r"(?i)(x-api-key|authorization|api[_-]?key|access_token|password|token)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]+"
+        r"(?i)(x-api-key|authorization|api[_-]?key|access_token|password|token)"
+        r"([\"']?\s*[=:]\s*[\"']?(?:bearer\s+|basic\s+)?)[^\s\"'&,;}]+"
     ),
-    re.compile(r"(://[^:/@\s]+:)[^@/\s]+(?=@)"),
+    re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)"),
 )
 
 

@@ -51,7 +51,7 @@ class Reconciler:
                     while not stopping.wait(self._settings.reconcile_seconds):
                         self.tick(connection)
                     beating.sign_off(connection, self._owner)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 log.warning("reconciler_lost_database", error=str(error))
                 stopping.wait(RECONNECT_SECONDS)
 

@@ -8,9 +8,11 @@ SELECT 'scraping_jobs', j.id::text, coalesce(n.lane, %(unroutable)s), j.user_id,
        j.timeout_at AT TIME ZONE 'UTC'
   FROM found j
   LEFT JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(j.platform))
+ -- In one order everywhere, or two adopters of the same rows deadlock.
+ ORDER BY j.id
 ON CONFLICT (job_table, job_id) DO UPDATE
    SET state = 'ready', lane = excluded.lane, run_at = clock_timestamp(), wait_reason = NULL, closed_at = NULL,
-       end_reason = NULL, failures = 0, crashes = 0, waits = 0,
+       claimed_at = NULL, end_reason = NULL, failures = 0, crashes = 0, waits = 0,
        -- A deadline that ended an earlier run must not end this one before it starts.
        deadline_at = CASE WHEN excluded.deadline_at > clock_timestamp() THEN excluded.deadline_at END
  -- A task that closed after this statement's snapshot was closed by an end we cannot see yet.
@@ -27,10 +29,10 @@ def adopt_from_inbox(connection: Connection, unroutable_lane: str, batch: int) -
     """
     row = connection.execute(
         f"""
-        WITH taken AS (
-            DELETE FROM worker.inbox WHERE id IN (
-                SELECT id FROM worker.inbox ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
-            RETURNING job_table, job_id),
+        WITH oldest AS MATERIALIZED (
+            SELECT id FROM worker.inbox ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED),
+        taken AS (
+            DELETE FROM worker.inbox i USING oldest o WHERE i.id = o.id RETURNING i.job_table, i.job_id),
         named AS MATERIALIZED (
             SELECT DISTINCT job_id::uuid AS id FROM taken WHERE job_table = 'scraping_jobs'),
         found AS MATERIALIZED (

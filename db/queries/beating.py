@@ -50,5 +50,5 @@ def sign_off(connection: Connection, process_id: str) -> None:
 def forget_silent(connection: Connection, older_than: timedelta) -> int:
     """Remove processes that have been silent for long; give how many. Locks: their rows."""
     return connection.execute(
-        "DELETE FROM worker.workers WHERE last_tick_at < clock_timestamp() - %s", (older_than,)
+        "DELETE FROM worker.workers WHERE last_tick_at < statement_timestamp() - %s", (older_than,)
     ).rowcount

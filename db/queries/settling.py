@@ -35,6 +35,7 @@ async def close(
 ) -> Settled:
     """End a task and its row: ``completed`` (progress 100), ``error`` or ``timeout``; results stay.
 
+    A row that is no longer ``processing`` keeps its word; if it is pending again, adoption hears of it.
     Locks: task, then row. Plan: two primary keys.
     """
     return await _settle(
@@ -44,7 +45,7 @@ async def close(
             UPDATE worker.tasks
                SET state = 'closed', closed_at = clock_timestamp(), end_reason = %(reason)s::text, {_GIVE_UP_LEASE}
              WHERE id = %(task_id)s AND state = 'leased' AND token = %(token)s
-            RETURNING id, job_id, epoch, claimed_at),
+            RETURNING id, job_table, job_id, epoch, claimed_at),
         row AS (
             UPDATE public.scraping_jobs j
                SET status = %(outcome)s::text, error = left(%(detail)s::text, 4000), completed_at = worker.utc_now(),
@@ -53,6 +54,9 @@ async def close(
               FROM own
              WHERE j.id = own.job_id::uuid AND j.status = 'processing'
             RETURNING j.id),
+        again AS (
+            INSERT INTO worker.inbox (job_table, job_id)
+            SELECT job_table, job_id FROM own WHERE NOT EXISTS (SELECT FROM row)),
         note AS ({_NOTE})
         SELECT EXISTS (SELECT FROM own), EXISTS (SELECT FROM row)
         """,  # noqa: S608 - built from constants of this module

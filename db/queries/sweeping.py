@@ -20,11 +20,14 @@ class DeadLease:
 
 
 def promote_due(connection: Connection, batch: int) -> int:
-    """Make waiting tasks ready whose time has come; give how many. Locks: those tasks. Plan: ``tasks_waiting``."""
+    """Make waiting tasks ready whose time has come; give how many. Locks: those tasks. Plan: ``tasks_waiting``.
+
+    The statement's time is the bound, because one that changes while it runs could not bound an index scan.
+    """
     return connection.execute(
         """
         WITH due AS MATERIALIZED (
-            SELECT id FROM worker.tasks WHERE state = 'waiting' AND run_at <= clock_timestamp()
+            SELECT id FROM worker.tasks WHERE state = 'waiting' AND run_at <= statement_timestamp()
              ORDER BY run_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
         UPDATE worker.tasks t SET state = 'ready', wait_reason = NULL FROM due d WHERE t.id = d.id
         """,
@@ -36,29 +39,35 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
     """Take back leases that ran out: a crash is counted, not a failure, and the task backs off.
 
     After ``park_after`` crashes without a page in between the task is parked and its row set to ``error``. The
-    condition is checked again under the lock, so a beat that came first wins. Locks: tasks, then rows.
+    condition is checked again under the lock, so a beat that came first wins; a task to be parked whose row the
+    application holds is left for the next sweep. Locks: tasks, then rows, skipping locked ones.
     Plan: ``tasks_leased``.
     """
     with connection.cursor(row_factory=class_row(DeadLease)) as cursor:
         return cursor.execute(
             """
             WITH dead AS MATERIALIZED (
-                SELECT id, owner FROM worker.tasks
+                SELECT id, owner, job_id, crashes + 1 >= %(park_after)s AS park FROM worker.tasks
                  WHERE state = 'leased' AND expires_at < clock_timestamp()
                  ORDER BY expires_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED),
+            got AS MATERIALIZED (
+                SELECT j.id FROM dead d JOIN public.scraping_jobs j ON j.id = d.job_id::uuid WHERE d.park
+                   FOR NO KEY UPDATE OF j SKIP LOCKED),
             swept AS (
                 UPDATE worker.tasks t
                    SET crashes = t.crashes + 1,
-                       state = CASE WHEN t.crashes + 1 >= %(park_after)s THEN 'parked' ELSE 'waiting' END,
-                       closed_at = CASE WHEN t.crashes + 1 >= %(park_after)s THEN clock_timestamp() END,
-                       end_reason = CASE WHEN t.crashes + 1 >= %(park_after)s THEN 'poison' END,
-                       wait_reason = CASE WHEN t.crashes + 1 < %(park_after)s THEN 'its worker died' END,
+                       state = CASE WHEN d.park THEN 'parked' ELSE 'waiting' END,
+                       closed_at = CASE WHEN d.park THEN clock_timestamp() END,
+                       end_reason = CASE WHEN d.park THEN 'poison' END,
+                       wait_reason = CASE WHEN NOT d.park THEN 'its worker died' END,
                        -- The first crash is most often a deploy or a lost machine: no reason to wait.
                        run_at = clock_timestamp() + make_interval(
                            secs => CASE t.crashes WHEN 0 THEN 0 ELSE least(300, 5 * 2 ^ t.crashes) END),
                        last_token = NULL, token = NULL, owner = NULL, expires_at = NULL
                   FROM dead d
                  WHERE t.id = d.id AND t.state = 'leased' AND t.expires_at < clock_timestamp()
+                   AND (NOT d.park OR EXISTS (SELECT FROM got g WHERE g.id = d.job_id::uuid)
+                        OR NOT EXISTS (SELECT FROM public.scraping_jobs j WHERE j.id = d.job_id::uuid))
                 RETURNING t.id, t.job_id, t.lane, d.owner, t.epoch, t.crashes, t.state, t.claimed_at),
             note AS (
                 INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, started_at)
@@ -79,27 +88,39 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
 def sweep_overdue(connection: Connection, batch: int) -> list[str]:
     """End as ``timeout`` what nobody runs and whose deadline passed; give the job ids. Results stay.
 
-    A running task hears of its deadline at its next page. Locks: tasks, then rows. Plan: ``tasks_deadline``.
+    The row's ``timeout_at`` decides: one that the application moved is taken over instead. A running task hears of its
+    deadline at its next page. Locks: tasks, then rows, skipping those the application holds. Plan: ``tasks_deadline``.
     """
     rows = connection.execute(
         """
         WITH late AS MATERIALIZED (
-            SELECT id FROM worker.tasks
-             WHERE state IN ('ready', 'waiting') AND deadline_at < clock_timestamp()
+            SELECT id, job_id FROM worker.tasks
+             WHERE state IN ('ready', 'waiting') AND deadline_at < statement_timestamp()
              ORDER BY deadline_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED),
+        got AS MATERIALIZED (
+            SELECT l.id AS task_id, j.id, j.timeout_at AT TIME ZONE 'UTC' AS deadline_at,
+                   coalesce(j.timeout_at < worker.utc_now(), false) AS over,
+                   j.status IN ('pending', 'processing') AS live
+              FROM late l JOIN public.scraping_jobs j ON j.id = l.job_id::uuid
+               FOR NO KEY UPDATE OF j SKIP LOCKED),
+        moved AS (
+            UPDATE worker.tasks t SET deadline_at = g.deadline_at
+              FROM got g WHERE t.id = g.task_id AND g.live AND NOT g.over),
         ended AS (
             UPDATE worker.tasks t
-               SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'deadline', wait_reason = NULL
-              FROM late l WHERE t.id = l.id
-            RETURNING t.id, t.job_id, t.epoch),
+               SET state = 'closed', closed_at = clock_timestamp(), wait_reason = NULL,
+                   end_reason = CASE WHEN g.live THEN 'deadline' ELSE 'outside' END
+              FROM got g WHERE t.id = g.task_id AND (g.over OR NOT g.live)
+            RETURNING t.id, t.job_id, t.epoch, g.live),
         note AS (
             INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason)
-            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended)
+            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended WHERE live)
         UPDATE public.scraping_jobs j
            SET status = 'timeout', completed_at = worker.utc_now(), updated_at = worker.utc_now(),
-               error = 'timeout_at passed before the work was finished; what was found is kept'
+               error = 'timeout_at passed before the work was finished; what was found is kept; '
+                       'set a later timeout_at or none, then set the job to pending again'
           FROM ended e
-         WHERE j.id = e.job_id::uuid AND j.status IN ('pending', 'processing')
+         WHERE e.live AND j.id = e.job_id::uuid AND j.status IN ('pending', 'processing')
         RETURNING j.id::text
         """,
         (batch,),

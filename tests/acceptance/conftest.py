@@ -1,13 +1,12 @@
 """Servers that a whole module shares, where its tests do not touch each other's rows."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-import redis
 
 from db.session import connect
+from tests.conftest import emptied, place_of
 from tests.fleet import fresh_database
 from worker.embedded import Servers
 
@@ -27,9 +26,6 @@ def rows(module_database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="module")
-def module_redis_url(servers: Servers) -> str:
+def module_redis_url(servers: Servers, worker_id: str) -> str:
     """URL of an empty Redis database beside the one that single tests empty."""
-    url = urlsplit(servers.redis_url)._replace(path="/1").geturl()
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
-    return url
+    return emptied(servers.redis_url, 2 * place_of(worker_id) + 1)

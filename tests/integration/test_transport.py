@@ -86,7 +86,9 @@ async def failure(transport, kind=TransportFailure):
 
 
 async def test_a_whole_answer_comes_back_with_lower_case_headers():
-    async with serving(sends(OK + b"Content-Length: 2\r\nX-Left: 5\r\nSet-Cookie: a=b\r\n\r\n{}")) as (
+    async with serving(
+        sends(OK + b"Content-Length: 2\r\nConnection: close\r\nX-Left: 5\r\nSet-Cookie: a=b\r\n\r\n{}")
+    ) as (
         server,
         transport,
     ):
@@ -106,7 +108,11 @@ async def test_a_redirect_is_an_answer_and_not_followed():
     assert (response.status, response.headers["location"], len(server.heads)) == (302, "http://127.0.0.1:1/", 1)
 
 
-@pytest.mark.parametrize(("coding", "packed"), [(b"gzip", gzip.compress(b"{}")), (b"deflate", zlib.compress(b"{}"))])
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [(b"gzip", gzip.compress(b"{}")), (b"deflate", zlib.compress(b"{}"))],
+    ids=["gzip", "deflate"],
+)
 async def test_a_compressed_body_is_unpacked(coding, packed):
     async with serving(sends(OK + b"content-encoding: " + coding + b"\r\n\r\n" + packed)) as (_, transport):
         assert (await transport.fetch(REQUEST)).body == b"{}"

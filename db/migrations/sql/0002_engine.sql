@@ -223,90 +223,99 @@ DECLARE
     v_free     integer;
     v_given    integer := 0;
     v_pick     record;
+    v_again    boolean := true;
+    v_busy     bigint[] := '{}';
     v_deadline timestamptz;
 BEGIN
-    RETURN QUERY SELECT t.* FROM worker.tasks t
-                  WHERE t.lane = p_lane AND t.state = 'leased' AND t.token = ANY (p_tokens);
-    IF FOUND THEN
-        RETURN;
-    END IF;
-
     -- Lock and count are two statements: in one, the snapshot is older than the lock and two claimers see the same
     -- free slot.
     SELECT n.* INTO v_lane FROM worker.lanes n WHERE n.lane = p_lane FOR NO KEY UPDATE;
-    IF NOT FOUND OR v_lane.paused OR v_lane.cooldown_until > clock_timestamp() THEN
+    -- Under the lock, because the first call with these tokens may still be at it.
+    RETURN QUERY SELECT t.* FROM worker.tasks t
+                  WHERE t.lane = p_lane AND t.state = 'leased' AND t.token = ANY (p_tokens);
+    IF FOUND OR v_lane.lane IS NULL OR v_lane.paused OR v_lane.cooldown_until > clock_timestamp() THEN
         RETURN;
     END IF;
     SELECT v_lane.max_running - count(*) INTO v_free
       FROM worker.tasks t WHERE t.lane = p_lane AND t.state = 'leased';
     v_free := least(v_free, cardinality(p_tokens));
-    IF v_free <= 0 THEN
-        RETURN;
-    END IF;
 
-    FOR v_pick IN
-        WITH RECURSIVE tenants (tenant) AS (  -- one index probe a tenant with ready work
-                (SELECT t.tenant FROM worker.tasks t
-                  WHERE t.lane = p_lane AND t.state = 'ready' ORDER BY t.tenant LIMIT 1)
-            UNION ALL
-                SELECT (SELECT t.tenant FROM worker.tasks t
-                         WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant > n.tenant
-                         ORDER BY t.tenant LIMIT 1)
-                  FROM tenants n WHERE n.tenant IS NOT NULL),
-        busy AS (
-            SELECT t.tenant, count(*) AS running FROM worker.tasks t
-             WHERE t.lane = p_lane AND t.state = 'leased' GROUP BY t.tenant),
-        candidates AS (
-            SELECT h.id, h.run_at, u.served_at,
-                   coalesce(b.running, 0) + row_number() OVER (PARTITION BY n.tenant ORDER BY h.priority, h.run_at, h.id)
-                       AS place,
-                   h.priority - extract(epoch FROM clock_timestamp() - h.run_at) / v_lane.ageing_seconds AS rank
-              FROM tenants n
-              LEFT JOIN busy b ON b.tenant = n.tenant
-              LEFT JOIN worker.tenant_turns u ON u.lane = p_lane AND u.tenant = n.tenant
-             CROSS JOIN LATERAL (
-                    SELECT t.id, t.priority, t.run_at FROM worker.tasks t
-                     WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant = n.tenant
-                     ORDER BY t.priority, t.run_at, t.id
-                     LIMIT greatest(least(v_free, v_lane.max_per_tenant - coalesce(b.running, 0)), 0)) h
-             WHERE n.tenant IS NOT NULL)
-        SELECT t.id, t.job_id, t.tenant, t.epoch, t.deadline_at
-          FROM candidates c
-          JOIN worker.tasks t ON t.id = c.id
-         WHERE t.state = 'ready'
-         ORDER BY c.place, floor(c.rank / 10), c.served_at NULLS FIRST, c.rank, c.run_at, c.id
-         LIMIT v_free + 4
-           FOR UPDATE OF t SKIP LOCKED
-    LOOP
-        EXIT WHEN v_given >= v_free;
-        -- A row somebody else set to 'processing' is theirs; only a task that ran before may find its row so.
-        UPDATE public.scraping_jobs j
-           SET status = 'processing', updated_at = worker.utc_now(), started_at = coalesce(j.started_at, worker.utc_now()),
-               error = NULL, completed_at = NULL, progress = least(j.progress, 99),
-               timeout_at = coalesce(CASE WHEN j.timeout_at > worker.utc_now() THEN j.timeout_at END,
-                                     v_pick.deadline_at AT TIME ZONE 'UTC', worker.utc_now() + p_job_timeout)
-         WHERE j.id = v_pick.job_id::uuid
-           AND (j.status = 'pending' OR (j.status = 'processing' AND v_pick.epoch > 0))
-        RETURNING j.timeout_at AT TIME ZONE 'UTC' INTO v_deadline;
-        IF NOT FOUND THEN
-            UPDATE worker.tasks t
-               SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', wait_reason = NULL
-             WHERE t.id = v_pick.id;
-            CONTINUE;
-        END IF;
+    -- Picked again when a pick came to nothing: behind it there may be work.
+    WHILE v_again AND v_given < v_free LOOP
+        v_again := false;
+        FOR v_pick IN
+            WITH RECURSIVE tenants (tenant) AS (  -- one index probe a tenant with ready work
+                    (SELECT t.tenant FROM worker.tasks t
+                      WHERE t.lane = p_lane AND t.state = 'ready' ORDER BY t.tenant LIMIT 1)
+                UNION ALL
+                    SELECT (SELECT t.tenant FROM worker.tasks t
+                             WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant > n.tenant
+                             ORDER BY t.tenant LIMIT 1)
+                      FROM tenants n WHERE n.tenant IS NOT NULL),
+            busy AS (
+                SELECT t.tenant, count(*) AS running FROM worker.tasks t
+                 WHERE t.lane = p_lane AND t.state = 'leased' GROUP BY t.tenant),
+            candidates AS (
+                SELECT h.id, h.run_at, u.served_at,
+                       coalesce(b.running, 0)
+                           + row_number() OVER (PARTITION BY n.tenant ORDER BY h.priority, h.run_at, h.id) AS place,
+                       h.priority - extract(epoch FROM clock_timestamp() - h.run_at) / v_lane.ageing_seconds AS rank
+                  FROM tenants n
+                  LEFT JOIN busy b ON b.tenant = n.tenant
+                  LEFT JOIN worker.tenant_turns u ON u.lane = p_lane AND u.tenant = n.tenant
+                 CROSS JOIN LATERAL (
+                        SELECT t.id, t.priority, t.run_at FROM worker.tasks t
+                         WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant = n.tenant
+                           AND t.id <> ALL (v_busy)
+                         ORDER BY t.priority, t.run_at, t.id
+                         LIMIT greatest(least(v_free - v_given, v_lane.max_per_tenant - coalesce(b.running, 0)), 0)) h
+                 WHERE n.tenant IS NOT NULL)
+            SELECT t.id, t.job_id, t.tenant, t.claimed_at, t.deadline_at
+              FROM candidates c
+              JOIN worker.tasks t ON t.id = c.id
+             WHERE t.state = 'ready'
+             ORDER BY c.place, floor(c.rank / 10), c.served_at NULLS FIRST, c.rank, c.run_at, c.id
+             LIMIT v_free - v_given
+               FOR UPDATE OF t SKIP LOCKED
+        LOOP
+            -- A row that the application holds must not hold up the lane: it is passed over, and asked again later.
+            PERFORM FROM public.scraping_jobs j WHERE j.id = v_pick.job_id::uuid FOR NO KEY UPDATE SKIP LOCKED;
+            IF NOT FOUND AND EXISTS (SELECT FROM public.scraping_jobs j WHERE j.id = v_pick.job_id::uuid) THEN
+                v_busy := v_busy || v_pick.id;
+                v_again := true;
+                CONTINUE;
+            END IF;
+            -- A row that somebody else set to 'processing' is theirs; ours was claimed since it was last pending.
+            UPDATE public.scraping_jobs j
+               SET status = 'processing', updated_at = worker.utc_now(),
+                   started_at = coalesce(j.started_at, worker.utc_now()),
+                   error = NULL, completed_at = NULL, progress = least(j.progress, 99),
+                   timeout_at = coalesce(CASE WHEN j.timeout_at > worker.utc_now() THEN j.timeout_at END,
+                                         v_pick.deadline_at AT TIME ZONE 'UTC', worker.utc_now() + p_job_timeout)
+             WHERE j.id = v_pick.job_id::uuid
+               AND (j.status = 'pending' OR (j.status = 'processing' AND v_pick.claimed_at IS NOT NULL))
+            RETURNING j.timeout_at AT TIME ZONE 'UTC' INTO v_deadline;
+            IF NOT FOUND THEN
+                UPDATE worker.tasks t
+                   SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', wait_reason = NULL
+                 WHERE t.id = v_pick.id;
+                v_again := true;
+                CONTINUE;
+            END IF;
 
-        INSERT INTO worker.tenant_turns AS u (lane, tenant, served_at)
-        VALUES (p_lane, v_pick.tenant, clock_timestamp())
-        ON CONFLICT (lane, tenant) DO UPDATE SET served_at = excluded.served_at;
+            INSERT INTO worker.tenant_turns AS u (lane, tenant, served_at)
+            VALUES (p_lane, v_pick.tenant, clock_timestamp())
+            ON CONFLICT (lane, tenant) DO UPDATE SET served_at = excluded.served_at;
 
-        v_given := v_given + 1;
-        RETURN QUERY
-            UPDATE worker.tasks t
-               SET state = 'leased', token = p_tokens[v_given], epoch = t.epoch + 1, owner = p_owner,
-                   claimed_at = clock_timestamp(), expires_at = clock_timestamp() + p_ttl,
-                   deadline_at = v_deadline, wait_reason = NULL
-             WHERE t.id = v_pick.id
-            RETURNING t.*;
+            v_given := v_given + 1;
+            RETURN QUERY
+                UPDATE worker.tasks t
+                   SET state = 'leased', token = p_tokens[v_given], epoch = t.epoch + 1, owner = p_owner,
+                       claimed_at = clock_timestamp(), expires_at = clock_timestamp() + p_ttl,
+                       deadline_at = v_deadline, wait_reason = NULL
+                 WHERE t.id = v_pick.id
+                RETURNING t.*;
+        END LOOP;
     END LOOP;
 END
 $body$;
