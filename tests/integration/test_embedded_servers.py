@@ -32,7 +32,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run Pos
 
 # A process that uses the servers: it says where they are, and lets go when its standard input ends.
 OWNER = """
-import json, os, sys
+import json, os, select, sys
 from pathlib import Path
 from worker.embedded import embedded_servers
 try:
@@ -44,7 +44,9 @@ try:
         said = {"urls": [servers.database_url, servers.redis_url], "forked": forked}
         try:
             print(json.dumps(said), flush=True)
-            sys.stdin.read()
+            # Not one endless read: a Ctrl-C just before it would be heard only after it.
+            while not select.select([sys.stdin], [], [], 0.05)[0]:
+                pass
         except KeyboardInterrupt:
             import psycopg, redis
             with psycopg.connect(servers.database_url) as database, redis.Redis.from_url(servers.redis_url) as client:

@@ -79,15 +79,16 @@ async def test_an_end_closes_task_and_row_and_keeps_the_results(connection, pool
 async def test_a_task_given_back_goes_on_later_and_the_row_stays_processing(
     connection, pool, ending, state, reason, failures, waits, seconds
 ):
-    # Given a task with one failure and one wait behind it
+    # Given a task with one failure, one wait and one crash behind it
     job_id, claimed = await claimed_job(connection, pool)
-    set_task(connection, claimed.id, "failures = 1, waits = 1")
+    set_task(connection, claimed.id, "failures = 1, waits = 1, crashes = 1")
     before_row, before = job(connection, job_id), task(connection, job_id)
     # When it is given back
     await settle(pool, lease_of(claimed), OWNER, DECISIONS[ending])
     # Then it is due when it should be, only a retry spends an attempt, and the row does not flicker
     back = assert_lease_given_up(connection, claimed)
     assert (back["state"], back["wait_reason"], back["failures"], back["waits"]) == (state, reason, failures, waits)
+    assert back["crashes"] == 1
     if seconds is None:
         assert back["run_at"] == before["run_at"]
     else:

@@ -8,7 +8,7 @@ from platforms.contract import Response
 from platforms.outcome import Outcome
 from platforms.scrapecreators.client import told
 from platforms.scrapecreators.pricing import CREDITS
-from platforms.scrapecreators.tiktok_keyword import ENDPOINT
+from platforms.scrapecreators.tiktok_keyword import ENDPOINT, TikTokKeyword
 from platforms.scrapecreators.tiktok_profile import TikTokProfile
 from worker.errors import ShapeError
 
@@ -117,3 +117,24 @@ def test_another_shape_of_profile_is_refused(body, reason):
 )
 def test_a_closed_or_missing_account_concerns_that_account_only(status, outcome):
     assert PROFILE.judge(answer({"message": "x"}, status)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (400, {"success": False, "error": "missing_parameter", "message": "You must provide a query"}, "stop_job"),
+        (401, {"success": False, "message": "Invalid API key"}, "fix_configuration"),
+        (402, {"success": False, "message": "Looks like you're out of credits"}, "fix_configuration"),
+        (429, {"success": False, "message": "Too many requests"}, "rate_limited"),
+        (500, {"success": False, "message": "apiKey is required"}, "fix_configuration"),
+        (500, {"success": False, "message": "Internal error"}, "retry_now"),
+        (503, "<html><title>Service Unavailable</title></html>", "retry_now"),
+        (404, "<pre>Cannot GET /v1/tiktok/search/words</pre>", "fix_configuration"),
+        (200, "<html>maintenance</html>", "false_success"),
+        (302, "", "fix_configuration"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_search_answer_means_what_the_vendor_s_documents_say(status, body, outcome):
+    text = body if isinstance(body, str) else json.dumps(body)
+    assert TikTokKeyword().judge(Response(status, {}, text.encode())).outcome == outcome
