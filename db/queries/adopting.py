@@ -4,7 +4,7 @@ from psycopg import Connection
 
 _ADOPT = """
 INSERT INTO worker.tasks AS t (job_table, job_id, lane, tenant, state, deadline_at)
-SELECT 'scraping_jobs', j.id::text, coalesce(n.lane, %(unroutable)s), j.user_id, 'ready',
+SELECT 'scraping_jobs', j.id::text, coalesce(n.lane, %(unroutable)s), left(j.user_id, 200), 'ready',
        j.timeout_at AT TIME ZONE 'UTC'
   FROM found j
   LEFT JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(j.platform))
