@@ -8,7 +8,7 @@ import threading
 
 import structlog
 
-from worker.boot import boot
+from worker.boot import boot, exit_code
 from worker.errors import ConfigurationError
 from worker.tether import end_with_parent
 
@@ -19,7 +19,7 @@ STOP_MS = 4_000
 
 
 def main() -> int:
-    """Run until told to stop; 0 after a clean stop, 2 when the configuration is wrong."""
+    """Run until told to stop; 0 after a clean stop, 2 for a wrong configuration, 69 when a server does not answer."""
     parser = argparse.ArgumentParser(prog="./run worker", description="One worker process.")
     parser.add_argument("--slots", type=int, help="tasks it runs at once (default: TRAWLER_SLOTS)")
     arguments = parser.parse_args()
@@ -27,7 +27,7 @@ def main() -> int:
         booted = boot()
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - logs may not be set up yet
-        return 2
+        return exit_code(error)
 
     # Imported late: a wrong setting should be told before half a second of imports.
     from actors.application import make_application, make_worker
@@ -44,10 +44,15 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     end_with_parent()
-    broker, runtime = make_application(booted, slots)
+    try:
+        broker, runtime, degraded = make_application(booted, slots, stopping.set)
+    except ConfigurationError as error:
+        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - for people at a terminal
+        return 2
     broker.emit_after("process_boot")
     worker = make_worker(broker, slots)
     worker.start()
+    degraded.start()
     stopping.wait()
     runtime.drain()
     worker.stop(timeout=STOP_MS)

@@ -1,37 +1,44 @@
-"""The dramatiq application of one worker process: broker, middleware, queues, actor."""
+"""The dramatiq application of one worker process: broker, middleware, queues, actors."""
+
+from collections.abc import Awaitable, Callable
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, CurrentMessage, TimeLimit
 
+from actors.background import work_background_lane
+from actors.handlers import load_handlers
 from actors.lanes import served_lanes
+from actors.polling import Degraded
 from actors.runtime import Runtime
-from actors.scraping import work_lane
+from actors.scraping import work_scraping_lane
 from worker.boot import Boot
-from worker.broker import ACTOR, make_broker, make_redis
+from worker.broker import WAKE_BACKGROUND, WAKE_SCRAPING, make_broker, make_redis
+from worker.lanes import is_background
 
 WORKER_TIMEOUT_MS = 50
 """dramatiq's idle pause; its default of a second makes pick-up slow."""
 
 
-def make_application(boot: Boot, slots: int) -> tuple[RedisBroker, Runtime]:
-    """The broker with its one actor, declared for every lane, and the runtime that its slices share."""
-    runtime = Runtime(boot, slots)
+def make_application(boot: Boot, slots: int, ask_to_end: Callable[[], None]) -> tuple[RedisBroker, Runtime, Degraded]:
+    """The broker with its two actors, declared for every lane, the runtime that slices share, and the watch on Redis.
+
+    ``ask_to_end`` is called, from any thread, when the process should drain and end. Raises `ConfigurationError` when
+    a handler module is wrong.
+    """
+    handlers = load_handlers(boot.settings.handlers)
+    runtime = Runtime(boot, slots, handlers, ask_to_end)
+    client = make_redis(boot.redis_url, connections=32)
     # The last net only: a slice ends itself long before, and a lease that is not renewed ends without it.
     limit_ms = boot.settings.slice_limit_seconds * 1000 + 60_000
-    broker = make_broker(
-        make_redis(boot.redis_url, connections=32),
-        [CurrentMessage(), AsyncIO(), TimeLimit(time_limit=limit_ms), runtime],
-    )
-
-    async def wake(lane: str) -> None:
-        await work_lane(runtime, lane)
-
-    names = served_lanes()
-    dramatiq.actor(actor_name=ACTOR, queue_name=names[0], broker=broker)(wake)
-    for name in names[1:]:
-        broker.declare_queue(name)
-    return broker, runtime
+    broker = make_broker(client, [CurrentMessage(), AsyncIO(), TimeLimit(time_limit=limit_ms), runtime])
+    lanes = served_lanes(handlers)
+    for actor, work, names in (
+        (WAKE_SCRAPING, work_scraping_lane, [lane for lane in lanes if not is_background(lane)]),
+        (WAKE_BACKGROUND, work_background_lane, [lane for lane in lanes if is_background(lane)]),
+    ):
+        _declare(broker, runtime, actor, work, names)
+    return broker, runtime, Degraded(runtime, client.ping, lanes)
 
 
 def make_worker(broker: RedisBroker, slots: int) -> dramatiq.Worker:
@@ -39,3 +46,14 @@ def make_worker(broker: RedisBroker, slots: int) -> dramatiq.Worker:
     worker = dramatiq.Worker(broker, worker_threads=slots, worker_timeout=WORKER_TIMEOUT_MS)
     worker.queue_prefetch = slots
     return worker
+
+
+def _declare(
+    broker: RedisBroker, runtime: Runtime, actor: str, work: Callable[[Runtime, str], Awaitable[None]], lanes: list[str]
+) -> None:
+    async def wake(lane: str) -> None:
+        await work(runtime, lane)
+
+    dramatiq.actor(actor_name=actor, queue_name=lanes[0], broker=broker)(wake)
+    for lane in lanes[1:]:
+        broker.declare_queue(lane)

@@ -13,7 +13,7 @@ CONFIGURATION_WAIT = timedelta(minutes=1)
 """How often a lane with a wrong key or an empty balance looks whether it was mended; looking costs one call."""
 
 ADVICE_REFUSED = "Correct what the job asks for, then retry it."
-ADVICE_GAVE_UP = "Look whether the provider works, then retry the job; what was found is kept."
+ADVICE_GAVE_UP = "Look whether what it needs works, then retry the job; what was found is kept."
 
 WAITS = {Outcome.WAIT, Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
 RETRIES = {Outcome.RETRY_NOW, Outcome.FALSE_SUCCESS, Outcome.FAIL_OVER, Outcome.RESET_CURSOR}
@@ -31,26 +31,50 @@ def decide(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
 
 
 def retry(reason: str, detail: str, lease: Lease, settings: Settings, floor: timedelta | None = None) -> Decision:
-    """Try again later; give up when the attempts are spent."""
-    attempt = lease.failures + 1
-    if attempt >= settings.max_attempts:
+    """Try again later; give up when the attempts are spent: the row's own where it names a number."""
+    return retry_or_fail(
+        reason,
+        detail,
+        lease,
+        settings.max_attempts - 1 if lease.max_failures is None else lease.max_failures,
+        settings.retry_base_seconds,
+        settings.retry_cap_seconds,
+        floor=floor,
+    )
+
+
+def retry_or_fail(
+    reason: str,
+    detail: str,
+    lease: Lease,
+    retries: int,
+    base_seconds: float,
+    cap_seconds: float,
+    *,
+    floor: timedelta | None = None,
+) -> Decision:
+    """Try again after a backoff; give up when ``retries`` were spent without progress between them."""
+    if lease.failures >= retries:
+        attempts = lease.failures + 1
         return Decision(
-            Ending.ERROR,
-            reason,
-            f"gave up after {attempt} attempts without a page between them: {detail}. {ADVICE_GAVE_UP}",
+            Ending.ERROR, reason, f"gave up after {attempts} attempts without progress: {detail}. {ADVICE_GAVE_UP}"
         )
-    delay = retry_delay(lease.failures, settings.retry_base_seconds, settings.retry_cap_seconds, floor)
+    delay = retry_delay(lease.failures, base_seconds, cap_seconds, floor)
     # A delay of nothing would put the task back at once and spin.
     return Decision(Ending.RETRY, reason, detail, max(delay, timedelta(milliseconds=100)))
 
 
-def _wait(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
+def wait_or_fail(
+    reason: str, detail: str, lease: Lease, settings: Settings, wait: timedelta | None, usual: timedelta = DEFAULT_WAIT
+) -> Decision:
+    """Wait without spending an attempt; give up after too many waits in a row, which is a wait for nothing."""
     if lease.waits + 1 >= settings.max_waits:
         return Decision(
-            Ending.ERROR,
-            judgement.rule,
-            f"gave up after {lease.waits + 1} waits in a row: {judgement.message}. {ADVICE_GAVE_UP}",
+            Ending.ERROR, reason, f"gave up after {lease.waits + 1} waits in a row: {detail}. {ADVICE_GAVE_UP}"
         )
+    return Decision(Ending.WAIT, reason, detail, max(usual if wait is None else wait, timedelta(seconds=1)))
+
+
+def _wait(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
     usual = CONFIGURATION_WAIT if judgement.outcome is Outcome.FIX_CONFIGURATION else DEFAULT_WAIT
-    wait = judgement.wait if judgement.wait is not None else usual
-    return Decision(Ending.WAIT, judgement.rule, judgement.message, max(wait, timedelta(seconds=1)))
+    return wait_or_fail(judgement.rule, judgement.message, lease, settings, judgement.wait, usual)

@@ -22,7 +22,7 @@ from platforms.outcome import Judgement, Outcome
 from worker.clock import monotonic, utc_now
 from worker.committing import commit
 from worker.errors import AuthorityLost, PageRefused, ShapeError
-from worker.job_states import Decision, Ending
+from worker.job_states import Decision, Ending, cancelled
 from worker.leases import Lease
 from worker.settings import Settings
 
@@ -89,12 +89,16 @@ class PageLoop:
             # The row is the truth: a repeated commit finds the page counted in it already.
             results = (answer.results_before or 0) + (answer.stored if answer.page_new else 0)
             target = answer.target_results or 0
+            if answer.cancelled is not None:
+                return cancelled(answer.cancelled)
             if answer.overdue and results < target:
                 return _timed_out()
 
     def _reason_to_leave(self, started: float, pages: int) -> Decision | None:
         if not self.lease.held:
             return Decision(Ending.LOST, "lease_not_renewed")
+        if self.lease.cancelled is not None:
+            return cancelled(self.lease.cancelled)
         if self.work.deadline_at is not None and utc_now() >= self.work.deadline_at:
             return _timed_out()
         if self.stopping.is_set():

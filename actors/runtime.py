@@ -2,17 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import dramatiq
 import structlog
 from dramatiq.asyncio import get_event_loop_thread
 
+from actors.handlers.contract import Handler
 from actors.providers import Transports
 from db.session import Pool, make_pool
 from worker.boot import Boot
 from worker.heartbeat import Heartbeat
+from worker.processes import release, rss_mb
 
 log = structlog.get_logger()
 
@@ -24,10 +27,14 @@ class Runtime(dramatiq.Middleware):
     transports: Transports
     call_places: asyncio.Semaphore
 
-    def __init__(self, boot: Boot, slots: int) -> None:
+    def __init__(self, boot: Boot, slots: int, handlers: Mapping[str, Handler], ask_to_end: Callable[[], None]) -> None:
         self.settings = boot.settings
         self.owner = boot.owner
+        self.slots = slots
+        self.handlers = handlers
         self.stopping = threading.Event()
+        self._ask_to_end = ask_to_end
+        self._slices = 0
         self._database_url = boot.database_url
         self.heartbeat = Heartbeat(
             boot.database_url,
@@ -36,19 +43,36 @@ class Runtime(dramatiq.Middleware):
             beat_seconds=boot.settings.beat_seconds,
             lease=boot.settings.lease,
             slice_limit_seconds=boot.settings.slice_limit_seconds,
+            unhealthy_seconds=boot.settings.unhealthy_seconds,
         )
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Open the pool on the event loop and start beating."""
         self._on_loop(self._open())
+        loop = self._loop()
+        self.heartbeat.ask_pulse = lambda: loop.call_soon_threadsafe(self.heartbeat.pulse)
         self.heartbeat.start()
-        log.info("worker_started", owner=self.owner, slots=worker.worker_threads)
+        log.info("worker_started", owner=self.owner, slots=worker.worker_threads, release=release())
 
     def drain(self) -> None:
         """Claim nothing more, and wait until every running slice has left after its page and is settled."""
         self.stopping.set()
         log.info("worker_drains", owner=self.owner)
         self.heartbeat.wait_until_idle()
+
+    def slice_ended(self) -> None:
+        """Count a slice; ask the process to end once it has done enough, or holds too much memory."""
+        self._slices += 1
+        if self.stopping.is_set():
+            return
+        after, limit = self.settings.recycle_slices, self.settings.recycle_rss_mb
+        if (after and self._slices >= after) or (limit and rss_mb() > limit):
+            log.info("worker_recycles", owner=self.owner, slices=self._slices, rss_mb=rss_mb())
+            self._ask_to_end()
+
+    def run_on_loop(self, work: Coroutine[Any, Any, None]) -> "Future[None]":
+        """Start a coroutine on the event loop, from any thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop())
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Let running slices leave after their page, and claim nothing more."""
@@ -71,7 +95,10 @@ class Runtime(dramatiq.Middleware):
         await self.pool.close()
 
     @staticmethod
-    def _on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
+    def _loop() -> asyncio.AbstractEventLoop:
         thread = get_event_loop_thread()
         assert thread is not None  # noqa: S101 - the AsyncIO middleware stands before this one
-        asyncio.run_coroutine_threadsafe(coroutine, thread.loop).result(timeout=30)
+        return thread.loop
+
+    def _on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.run_on_loop(coroutine).result(timeout=30)

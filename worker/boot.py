@@ -10,7 +10,7 @@ from db.revision import current_revision, newest_revision
 from db.session import connect
 from worker.broker import make_redis
 from worker.embedded import running_servers
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, ServerUnavailable
 from worker.logging import configure_logging, redact
 from worker.settings import Settings, load_settings
 
@@ -62,10 +62,19 @@ def check_database(database_url: str) -> str | None:
         with connect(database_url) as connection:
             return current_revision(connection)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-        raise ConfigurationError(
+        raise ServerUnavailable(
             f"DATABASE_URL: Postgres does not answer: {redact(str(error)).strip()}; expected a running server, as "
             "postgresql://user:password@host:port/database; correct the variable or start the server"
         ) from None
+
+
+UNAVAILABLE = 69
+MISCONFIGURED = 2
+
+
+def exit_code(error: ConfigurationError) -> int:
+    """How a process ends that cannot start: 69 where trying again may help, 2 where somebody must mend a setting."""
+    return UNAVAILABLE if isinstance(error, ServerUnavailable) else MISCONFIGURED
 
 
 def check_schema(database_url: str) -> None:
@@ -83,4 +92,4 @@ def check_redis(redis_url: str) -> None:
     try:
         make_redis(redis_url, connections=1).ping()
     except (redis.RedisError, ValueError) as error:
-        raise ConfigurationError(f"REDIS_URL: Redis does not answer: {redact(str(error))}") from None
+        raise ServerUnavailable(f"REDIS_URL: Redis does not answer: {redact(str(error))}") from None

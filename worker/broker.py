@@ -15,10 +15,13 @@ from dramatiq.errors import BrokerConnectionError
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from worker.lanes import is_background
+
 log = structlog.get_logger()
 
 NAMESPACE = "trawler"
-ACTOR = "wake_scraping"
+WAKE_SCRAPING = "wake_scraping"
+WAKE_BACKGROUND = "wake_background"
 DEAD_MESSAGE_MS = 3_600_000
 
 
@@ -87,7 +90,13 @@ class WakeUps:
         """Add wake-ups for the lane. Raises `redis.RedisError`."""
         for _ in range(count):
             self._broker.enqueue(
-                dramatiq.Message(queue_name=lane, actor_name=ACTOR, args=(lane,), kwargs={}, options={})
+                dramatiq.Message(
+                    queue_name=lane,
+                    actor_name=WAKE_BACKGROUND if is_background(lane) else WAKE_SCRAPING,
+                    args=(lane,),
+                    kwargs={},
+                    options={},
+                )
             )
 
     def top_up(self, lane: str, wanted: int) -> int:

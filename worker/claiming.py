@@ -17,26 +17,26 @@ log = structlog.get_logger()
 TRIES = 3
 
 
-async def claim_one(pool: Pool, settings: Settings, lane: str, owner: str) -> Lease | None:
-    """Lease the lane's best due task; None when there is none to have.
+async def claim(pool: Pool, settings: Settings, lane: str, owner: str, count: int = 1) -> list[Lease]:
+    """Lease up to ``count`` of the lane's best due tasks; none when there is none to have.
 
-    A reply that was lost is asked for again with the same token, so it cannot cost a second task. Raises
+    A reply that was lost is asked for again with the same tokens, so it cannot cost further tasks. Raises
     `psycopg.OperationalError` when the database stays away; the wake-up is then acknowledged and the reconciler sends
     another.
     """
-    token = uuid4()
+    tokens = [uuid4() for _ in range(count)]
     for attempt in range(1, TRIES + 1):
         sent_at = monotonic()
         try:
             async with pool.connection() as connection:
-                claimed = await claiming.claim(connection, lane, owner, [token], settings.lease, settings.job_timeout)
+                claimed = await claiming.claim(connection, lane, owner, tokens, settings.lease, settings.job_timeout)
         except LockNotAvailable:
             # Someone holds the lane for long; the reconciler will ask again.
             log.info("lane_locked", lane=lane)
-            return None
+            return []
         except psycopg.OperationalError:
             if attempt == TRIES:
                 raise
             continue
-        return Lease(claimed[0], sent_at, settings.lease_seconds) if claimed else None
-    return None
+        return [Lease(task, sent_at, settings.lease_seconds) for task in claimed]
+    return []

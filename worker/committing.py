@@ -4,6 +4,7 @@ import asyncio
 
 import psycopg
 import structlog
+from psycopg.errors import ProgramLimitExceeded
 
 from db.queries.committing import PageAnswer, PageWrite, commit_page
 from db.session import Pool
@@ -28,7 +29,7 @@ async def commit(pool: Pool, lease: Lease, page: PageWrite) -> PageAnswer:
         try:
             async with pool.connection() as connection:
                 answer = await commit_page(connection, page)
-        except (psycopg.DataError, UnicodeError) as error:
+        except (psycopg.DataError, ProgramLimitExceeded, UnicodeError) as error:
             raise PageRefused(f"Postgres refused the page: {error}") from error
         except psycopg.OperationalError as error:
             log.warning("page_commit_repeated", task=lease.task_id, seq=page.seq, error=str(error))

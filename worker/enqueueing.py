@@ -3,14 +3,17 @@
 Services in other languages insert a row into ``scraping_jobs``; both ways are equal.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from db.queries import enqueueing
+from db.queries.enqueueing import NewScrapingJob
 from worker.broker import WakeUps
 
 
@@ -42,7 +45,7 @@ def enqueue_scraping_job(
     call `wake` after the commit to save even that. With an ``idempotency_key`` a second call gives the first job.
     What the row asks for is checked by the worker, as it is for rows of other services.
     """
-    wanted = enqueueing.NewScrapingJob(
+    wanted = NewScrapingJob(
         user_id=user_id,
         platform=platform,
         keywords=keywords,
@@ -52,17 +55,54 @@ def enqueue_scraping_job(
         campaign_id=campaign_id,
         search_params=search_params,
     )
+    with _in_the_caller_s_transaction(connection):
+        inserted = enqueueing.insert_scraping_job(connection, wanted, idempotency_key)
+    return _enqueued(connection, inserted, idempotency_key)
+
+
+def enqueue_scraping_jobs(connection: Connection, jobs: Sequence[NewScrapingJob]) -> list[str]:
+    """Insert many rows and their tasks at once, without committing; give their ids, in order."""
+    with _in_the_caller_s_transaction(connection):
+        return enqueueing.insert_scraping_jobs(connection, jobs)
+
+
+def enqueue_background_job(
+    connection: Connection,
+    *,
+    job_type: str,
+    payload: Mapping[str, Any],
+    priority: int = 100,
+    max_retries: int = 3,
+    scheduled_for: datetime | None = None,
+    idempotency_key: str | None = None,
+) -> Enqueued:
+    """Insert a ``background_jobs`` row and its task on the caller's connection, without committing.
+
+    ``scheduled_for`` needs a time zone; a lower ``priority`` is sooner. For the rest see `enqueue_scraping_job`.
+    """
+    if scheduled_for is not None and scheduled_for.tzinfo is None:
+        raise ValueError(f"scheduled_for is {scheduled_for.isoformat()} without a time zone; expected one, e.g. UTC")
+    wanted = enqueueing.NewBackgroundJob(job_type, payload, priority, max_retries, scheduled_for)
+    with _in_the_caller_s_transaction(connection):
+        inserted = enqueueing.insert_background_job(connection, wanted, idempotency_key)
+    return _enqueued(connection, inserted, idempotency_key)
+
+
+@contextmanager
+def _in_the_caller_s_transaction(connection: Connection) -> Iterator[None]:
+    """A savepoint, so that a row that is refused leaves the caller's transaction usable."""
     if not connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE:
         # The block below would be the whole transaction, and commit it; so the caller's is begun first.
         connection.execute("SELECT 1")
-    # Within the caller's transaction a savepoint: a row that is refused leaves it usable.
     with connection.transaction():
-        inserted = enqueueing.insert_scraping_job(connection, wanted, idempotency_key)
-    if inserted is None and idempotency_key is not None:
-        return Enqueued(enqueueing.job_of_key(connection, idempotency_key), lane=None, created=False)
+        yield
+
+
+def _enqueued(connection: Connection, inserted: tuple[str, str | None] | None, key: str | None) -> Enqueued:
+    if inserted is None and key is not None:
+        return Enqueued(enqueueing.job_of_key(connection, key), lane=None, created=False)
     assert inserted is not None  # noqa: S101 - without a key the row is always inserted
-    job_id, lane = inserted
-    return Enqueued(job_id, lane, created=True)
+    return Enqueued(*inserted, created=True)
 
 
 def wake(wakeups: WakeUps, enqueued: Enqueued) -> None:

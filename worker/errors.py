@@ -2,15 +2,21 @@
 
 TrawlerError
 ├── ConfigurationError      a setting or a server is wrong; only an operator can mend it
-│   └── ServerUnavailable   an embedded server cannot be had or did not start
+│   └── ServerUnavailable   a server does not answer, or an embedded one cannot be had
 ├── InvalidJob              the row asks for something that cannot be done; never retried
 ├── ProviderError           a provider's answer, or the lack of one
 │   ├── TransportFailure    no complete answer came
 │   │   └── BodyTooLarge    the answer passed the size cap and was cut off
 │   └── ShapeError          an answer came whose shape is not the documented one
 ├── PageRefused             a page's data could not be stored, and will not be if tried again
-└── AuthorityLost           the lease is somebody else's now; throw the work away
+├── AuthorityLost           the lease is somebody else's now; throw the work away
+└── JobSignal               raised by a handler to say how its job goes on
+    ├── RetryJob            an error that may clear: one attempt spent
+    ├── WaitJob             something must pass first: no attempt spent
+    └── FailJob             it will not work: give up at once
 """
+
+from datetime import timedelta
 
 
 class TrawlerError(Exception):
@@ -26,7 +32,7 @@ class ConfigurationError(TrawlerError):
 
 
 class ServerUnavailable(ConfigurationError):
-    """Raised when an embedded server cannot be found or did not become ready."""
+    """Raised when a server does not answer, or an embedded one cannot be found or did not become ready."""
 
     code = "server_unavailable"
 
@@ -75,3 +81,32 @@ class AuthorityLost(TrawlerError):
     """Raised when a write named a token that is no longer the task's."""
 
     code = "authority_lost"
+
+
+class JobSignal(TrawlerError):
+    """Raised by a handler to say how its job goes on; ``reason`` is a stable word, the text is for people."""
+
+    code = "job_signal"
+
+    def __init__(self, reason: str, message: str = "", delay: timedelta | None = None) -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+        self.delay = delay
+
+
+class RetryJob(JobSignal):
+    """Raised when another attempt may work; it is never sooner than ``delay``."""
+
+    code = "retry_job"
+
+
+class WaitJob(JobSignal):
+    """Raised when something must pass first; the job is due again after ``delay`` and spends no attempt."""
+
+    code = "wait_job"
+
+
+class FailJob(JobSignal):
+    """Raised when another attempt would not work either."""
+
+    code = "fail_job"

@@ -8,10 +8,42 @@ pages do not flicker.
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
+
+
+class TaskState(StrEnum):
+    """Where a task stands; `MOVES` says how it gets there."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    LEASED = "leased"
+    PARKED = "parked"
+    CLOSED = "closed"
+
+
+MOVES: Final[dict[tuple[TaskState, TaskState], str]] = {
+    (TaskState.WAITING, TaskState.READY): "its time has come, or the application moved it",
+    (TaskState.WAITING, TaskState.CLOSED): "deadline, cancelled, or its row ended outside",
+    (TaskState.READY, TaskState.LEASED): "claimed",
+    (TaskState.READY, TaskState.WAITING): "the application moved its time",
+    (TaskState.READY, TaskState.CLOSED): "deadline, cancelled, or its row ended outside",
+    (TaskState.LEASED, TaskState.READY): "continue",
+    (TaskState.LEASED, TaskState.WAITING): "wait, retry, or its worker died",
+    (TaskState.LEASED, TaskState.CLOSED): "completed, error, timeout, or its row ended outside",
+    (TaskState.LEASED, TaskState.PARKED): "its workers died too often without progress",
+    (TaskState.PARKED, TaskState.READY): "its row was set back to pending",
+    (TaskState.PARKED, TaskState.WAITING): "its row was set back to pending, for later",
+    (TaskState.CLOSED, TaskState.READY): "its row was set back to pending",
+    (TaskState.CLOSED, TaskState.WAITING): "its row was set back to pending, for later",
+}
+"""Every move a task may make, and why; docs/job_states.md draws the same."""
 
 
 class JobStatus(StrEnum):
-    """What ``scraping_jobs.status`` may hold by us; any other word is the application's and is never touched."""
+    """What ``scraping_jobs.status`` may hold by us; any other word is the application's and is never touched.
+
+    ``background_jobs`` says ``failed`` for ``error``, and is ``pending`` again between two attempts.
+    """
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -49,3 +81,10 @@ class Decision:
     reason: str
     detail: str | None = None
     delay: timedelta = timedelta(0)
+    result: str | None = None
+    """What a background job gives, as JSON text."""
+
+
+def cancelled(reason: str) -> Decision:
+    """How a slice ends whose job somebody wants stopped."""
+    return Decision(Ending.ERROR, "cancelled", f"cancelled: {reason or 'no reason given'}")

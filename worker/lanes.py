@@ -7,3 +7,17 @@ UNROUTABLE = "scrape.unroutable"
 def scraping_lane(platform: str) -> str:
     """The lane of a platform, given lower-cased."""
     return f"scrape.{platform}"
+
+
+UNROUTABLE_JOB = "job.unroutable"
+"""Background jobs of a type that no handler serves."""
+
+
+def background_lane(job_type: str) -> str:
+    """The lane of a background job type."""
+    return f"job.{job_type}"
+
+
+def is_background(lane: str) -> bool:
+    """Whether the lane's tasks are background jobs."""
+    return lane.startswith("job.")

@@ -1,5 +1,6 @@
 """A lease as its holder knows it, safe to use from the slice and the heartbeat at once."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from db.queries.claiming import Claimed
@@ -14,17 +15,22 @@ class Lease:
 
     def __init__(self, claimed: Claimed, sent_at: float, lease_seconds: float) -> None:
         self.task_id = claimed.id
+        self.job_table = claimed.job_table
         self.job_id = claimed.job_id
         self.lane = claimed.lane
         self.tenant = claimed.tenant
         self.token: UUID = claimed.token
         self.epoch = claimed.epoch
         self.failures = claimed.failures
+        self.max_failures = claimed.max_failures
         self.waits = claimed.waits
         self.claimed_at = monotonic()
         self._trusted_seconds = lease_seconds * 0.75
         self._good_until = sent_at + self._trusted_seconds
         self._refused = False
+        self.cancelled: str | None = None
+        """Why somebody wants the job stopped; None as long as nobody does."""
+        self._on_abandon: Callable[[], object] | None = None
 
     def renewed(self, sent_at: float) -> None:
         """A beat or commit sent at this moment (monotonic seconds) was accepted."""
@@ -33,6 +39,15 @@ class Lease:
     def refuse(self) -> None:
         """The token is no longer the task's."""
         self._refused = True
+
+    def when_abandoned(self, end: Callable[[], object]) -> None:
+        """How to end the slice that works under this lease, from any thread."""
+        self._on_abandon = end
+
+    def abandon(self) -> None:
+        """End the slice: it took too long and holds a slot for nothing."""
+        if self._on_abandon is not None:
+            self._on_abandon()
 
     @property
     def held(self) -> bool:

@@ -1,9 +1,9 @@
 """Keeps the tasks true to the rows, and the wake-ups true to the tasks. Any number may run; each statement is safe."""
 
-import os
-import socket
+import dataclasses
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 
 import psycopg
 import redis
@@ -11,12 +11,14 @@ import structlog
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 
-from db.queries import adopting, beating, lanes, sweeping
+from db.queries import adopting, beating, lanes, scheduling, sweeping
 from db.session import connect
 from worker.broker import WakeUps
 from worker.clock import monotonic
-from worker.lanes import UNROUTABLE
-from worker.settings import Settings
+from worker.processes import sign
+from worker.pruning import prune
+from worker.scheduling import fire_due
+from worker.settings import LaneLimits, Settings
 
 log = structlog.get_logger()
 
@@ -25,6 +27,8 @@ SLOW_SECONDS = 0.5
 BEAT_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
 FORGET_LEASES = 10
+PRUNE_BATCHES = 10
+"""Most batches a sweep removes of each table, so that a large backlog does not hold up the ticks."""
 
 
 class Reconciler:
@@ -56,7 +60,7 @@ class Reconciler:
                 stopping.wait(RECONNECT_SECONDS)
 
     def _connected(self, connection: Connection) -> None:
-        lanes.ensure_lanes(connection, self._lanes, self._settings.lane_max_running, self._settings.lane_max_per_tenant)
+        lanes.ensure_lanes(connection, [self._limits(name) for name in self._lanes])
         # After an outage every lease looks dead at once: living workers get one lease's time to beat first.
         self._sweep_leases_from = monotonic() + self._settings.lease_seconds
         self._next_slow = self._next_sweep = self._next_beat = 0.0
@@ -65,10 +69,11 @@ class Reconciler:
         """One round: adopt what is new, see to what is due, top up the wake-ups."""
         now = monotonic()
         if now >= self._next_beat:
-            beating.tick(connection, self._owner, "reconciler", socket.gethostname(), os.getpid(), 0, 0)
+            beating.tick(connection, sign(self._owner, "reconciler"))
             self._next_beat = now + BEAT_SECONDS
-        while adopting.adopt_from_inbox(connection, UNROUTABLE, BATCH)[0] == BATCH:
-            pass
+        for table in adopting.JOB_TABLES:
+            while adopting.adopt_from_inbox(connection, table, BATCH)[0] == BATCH:
+                pass
         if now >= self._next_slow:
             self._see_to_due(connection, now)
             self._next_slow = now + SLOW_SECONDS
@@ -77,7 +82,17 @@ class Reconciler:
             self._next_sweep = now + self._settings.sweep_seconds
         self._top_up(connection)
 
+    def _limits(self, lane: str) -> lanes.NewLane:
+        told = self._settings.lanes.get(lane, LaneLimits())
+        return lanes.NewLane(
+            lane,
+            self._settings.lane_max_running if told.max_running is None else told.max_running,
+            self._settings.lane_max_per_tenant if told.max_per_tenant is None else told.max_per_tenant,
+        )
+
     def _see_to_due(self, connection: Connection, now: float) -> None:
+        for fired in fire_due(connection, scheduling.clock(connection)):
+            log.info("schedule_fired", schedule=fired.name, slot=fired.slot.isoformat(), job=fired.job_id)
         while sweeping.promote_due(connection, BATCH) == BATCH:
             pass
         for job in sweeping.sweep_overdue(connection, BATCH):
@@ -97,11 +112,26 @@ class Reconciler:
             log.warning(
                 "trigger_missing", error=str(error).strip(), consequence="new rows are found by the sweep alone"
             )
-        while len(adopting.adopt_missed(connection, UNROUTABLE, BATCH)) == BATCH:
+        for table in adopting.JOB_TABLES:
+            while len(adopting.adopt_missed(connection, table, BATCH)) == BATCH:
+                pass
+        while adopting.follow_changes(connection, BATCH) == BATCH:
             pass
         while sweeping.close_foreign(connection, BATCH) == BATCH:
             pass
         beating.forget_silent(connection, self._settings.lease * FORGET_LEASES)
+        keep = timedelta(days=self._settings.keep_closed_days)
+        pruned = prune(
+            connection,
+            closed_after=keep,
+            attempts_after=timedelta(days=self._settings.keep_attempts_days),
+            keys_after=keep,
+            profiles_after=keep,
+            batch=BATCH,
+            most_batches=PRUNE_BATCHES,
+        )
+        if any(dataclasses.astuple(pruned)):
+            log.info("pruned", **dataclasses.asdict(pruned))
 
     def _top_up(self, connection: Connection) -> None:
         wanted = lanes.wanted_wakeups(connection)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import ConfigurationError
@@ -26,6 +26,15 @@ def _http_url(value: str) -> str:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class LaneLimits(BaseModel):
+    """Limits of one lane; what is not given is the default of all lanes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_running: Annotated[int, Field(ge=0)] | None = None
+    max_per_tenant: Annotated[int, Field(ge=0)] | None = None
 
 
 class Settings(BaseSettings):
@@ -76,12 +85,25 @@ class Settings(BaseSettings):
     """Pause between two ticks of the reconciler; a plain INSERT waits half of it on average."""
     sweep_seconds: Positive = 60
     """Pause between two full sweeps for what the triggers missed."""
+    unhealthy_seconds: Positive = 300
+    """A process without a good beat for this long ends itself, so that a supervisor starts another."""
+    degraded_after_seconds: Positive = 15
+    """Workers poll Postgres once Redis has been away for this long."""
+    poll_seconds: Positive = 1
+    """Pause between two looks of a worker that polls."""
+    recycle_slices: Annotated[int, Field(ge=0)] = 0
+    """A worker drains and ends with 0 after so many slices; 0 means never."""
+    recycle_rss_mb: Annotated[int, Field(ge=0)] = 1500
+    """A worker that holds more memory drains and ends with 0; 0 means never."""
 
     max_attempts: Annotated[int, Field(ge=1)] = 5
     """Errors in a row, without a page between them, after which a job ends as ``error``."""
     retry_base_seconds: Positive = 5
     retry_cap_seconds: Positive = 600
     park_after_crashes: Annotated[int, Field(ge=1)] = 3
+    keep_closed_days: Positive = 90
+    """Closed tasks keep their ledger this long; a job may be retried without storing a creator twice as long."""
+    keep_attempts_days: Positive = 30
     max_waits: Annotated[int, Field(ge=1)] = 200
     """Waits in a row, without a page between them, after which a job ends as ``error``."""
     job_timeout_seconds: Positive = 3600
@@ -89,6 +111,12 @@ class Settings(BaseSettings):
     lane_max_running: Annotated[int, Field(ge=1)] = 256
     """Tasks of a new lane that may run at once in the whole fleet."""
     lane_max_per_tenant: Annotated[int, Field(ge=1)] = 8
+    lanes: dict[str, LaneLimits] = {}
+    """Limits of single lanes when they are first made, e.g. ``{"scrape.tiktok": {"max_running": 64}}``."""
+    handlers: str = ""
+    """Modules with further background handlers, separated by commas."""
+    background_batch: Annotated[int, Field(ge=1, le=500)] = 10
+    """Background jobs one slot claims and runs at once."""
 
     profile_age_days: Positive = 7
     """A stored profile younger than this is used instead of a paid call."""

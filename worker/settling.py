@@ -1,18 +1,31 @@
 """How a slice's decision is written down, once, whatever happens to the reply."""
 
 import asyncio
+import json
+from dataclasses import replace
 
 import psycopg
 import structlog
+from psycopg.errors import ProgramLimitExceeded
 
 from db.queries import settling
 from db.session import Pool, storable
+from worker.clock import monotonic
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
+from worker.processes import rss_mb
 
 log = structlog.get_logger()
 
 PAUSE_SECONDS = 0.5
+MEND_HANDLER = "Mend the handler, then retry the job."
+
+WRITERS = {
+    Ending.COMPLETED: settling.close,
+    Ending.ERROR: settling.close,
+    Ending.TIMEOUT: settling.close,
+    Ending.OUTSIDE: settling.close_outside,
+}
 
 
 async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> None:
@@ -21,45 +34,50 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
     A reply that was lost is asked for again with the same token while the lease lasts; after that the sweep takes the
     task, which costs a crash count and nothing else.
     """
+    about = {"task": lease.task_id, "job": lease.job_id, "epoch": lease.epoch}
     if decision.ending is Ending.LOST:
-        log.warning("lease_lost", task=lease.task_id, job=lease.job_id, epoch=lease.epoch, reason=decision.reason)
+        log.warning("lease_lost", **about, reason=decision.reason)
         return
+    settlement = settling.Settlement(
+        job_table=lease.job_table,
+        task_id=lease.task_id,
+        token=lease.token,
+        owner=owner,
+        outcome=decision.ending.value,
+        reason=decision.reason,
+        detail=None if decision.detail is None else storable(decision.detail),
+        delay=decision.delay,
+        result=decision.result,
+        evidence=json.dumps({"seconds": round(monotonic() - lease.claimed_at, 3), "rss_mb": rss_mb()}),
+    )
     repeated = False
     while True:
         try:
             async with pool.connection() as connection:
-                settled = await _write(connection, lease, owner, decision)
+                settled = await WRITERS.get(Ending(settlement.outcome), settling.give_back)(connection, settlement)
                 ours = settled.owned or (repeated and await settling.settled_by(connection, lease.task_id, lease.token))
+        except (psycopg.DataError, ProgramLimitExceeded) as error:
+            if settlement.result is None:
+                raise
+            # A result that Postgres cannot hold is the handler's fault; the job must still end.
+            settlement = replace(
+                settlement,
+                outcome="error",
+                reason="result_refused",
+                detail=storable(f"Postgres cannot hold the result: {error}. {MEND_HANDLER}"),
+                result=None,
+            )
+            continue
         except psycopg.OperationalError as error:
-            log.warning("settle_repeated", task=lease.task_id, error=str(error))
+            log.warning("settle_repeated", **about, error=str(error))
             if not lease.held:
                 return
             repeated = True
             await asyncio.sleep(PAUSE_SECONDS)
             continue
         break
-    event = log.warning if decision.ending in (Ending.ERROR, Ending.RETRY) else log.info
-    if ours:
-        event(
-            "slice_settled",
-            task=lease.task_id,
-            job=lease.job_id,
-            epoch=lease.epoch,
-            ending=decision.ending.value,
-            reason=decision.reason,
-            detail=decision.detail,
-        )
-    else:
-        log.warning("lease_lost", task=lease.task_id, job=lease.job_id, epoch=lease.epoch, reason="fenced")
-
-
-async def _write(connection: psycopg.AsyncConnection, lease: Lease, owner: str, decision: Decision) -> settling.Settled:
-    key = (connection, lease.task_id, lease.token, owner)
-    detail = None if decision.detail is None else storable(decision.detail)
-    match decision.ending:
-        case Ending.COMPLETED | Ending.ERROR | Ending.TIMEOUT:
-            return await settling.close(*key, decision.ending.value, decision.reason, detail)
-        case Ending.OUTSIDE:
-            return await settling.close_outside(*key)
-        case _:
-            return await settling.give_back(*key, decision.ending.value, decision.reason, detail, decision.delay)
+    if not ours:
+        log.warning("lease_lost", **about, reason="fenced")
+        return
+    tell = log.warning if settlement.outcome in (Ending.ERROR, Ending.RETRY) else log.info
+    tell("slice_settled", **about, ending=settlement.outcome, reason=settlement.reason, detail=settlement.detail)

@@ -1,18 +1,50 @@
 """How rows of the application become tasks."""
 
+from typing import LiteralString
+
 from psycopg import Connection
 
-_ADOPT = """
-INSERT INTO worker.tasks AS t (job_table, job_id, lane, tenant, state, deadline_at)
-SELECT 'scraping_jobs', j.id::text, coalesce(n.lane, %(unroutable)s), left(j.user_id, 200), 'ready',
-       j.timeout_at AT TIME ZONE 'UTC'
-  FROM found j
-  LEFT JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(j.platform))
+# What a pending row of each table asks of its task. A background job's lane is made by configuration; a job type that
+# has none goes to a lane whose worker says so on the row. A tenant's name is cut, because it is part of an index: one
+# that is too long for it must not stop the adoption of all others.
+_ASKS: dict[str, LiteralString] = {
+    "scraping_jobs": """
+        SELECT 'scraping_jobs' AS job_table, j.id::text AS job_id, coalesce(n.lane, 'scrape.unroutable') AS lane,
+               left(j.user_id, 200) AS tenant, 100 AS priority, clock_timestamp() AS run_at,
+               j.timeout_at AT TIME ZONE 'UTC' AS deadline_at, 0 AS failures, NULL::integer AS max_failures
+          FROM found j
+          LEFT JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(j.platform))
+    """,
+    "background_jobs": """
+        SELECT 'background_jobs' AS job_table, b.id::text AS job_id, coalesce(n.lane, 'job.unroutable') AS lane,
+               coalesce(left(b.payload ->> 'userId', 200), '-') AS tenant, b.priority,
+               b.scheduled_for AT TIME ZONE 'UTC' AS run_at, NULL::timestamptz AS deadline_at,
+               b.retry_count AS failures, b.max_retries AS max_failures
+          FROM found b
+          LEFT JOIN worker.lanes n ON n.lane = 'job.' || b.job_type
+    """,
+}
+
+_COLUMNS: dict[str, LiteralString] = {
+    "scraping_jobs": "j.id, j.platform, j.user_id, j.timeout_at",
+    "background_jobs": "j.id, j.job_type, j.payload, j.priority, j.scheduled_for, j.retry_count, j.max_retries",
+}
+
+_ADOPT: LiteralString = """
+INSERT INTO worker.tasks AS t (job_table, job_id, lane, tenant, priority, state, run_at, deadline_at, failures,
+                               max_failures, wait_reason)
+SELECT a.job_table, a.job_id, a.lane, a.tenant, a.priority,
+       CASE WHEN a.run_at <= clock_timestamp() THEN 'ready' ELSE 'waiting' END, a.run_at, a.deadline_at, a.failures,
+       a.max_failures, CASE WHEN a.run_at > clock_timestamp() THEN 'scheduled' END
+  FROM asked a
  -- In one order everywhere, or two adopters of the same rows deadlock.
- ORDER BY j.id
+ ORDER BY a.job_id
 ON CONFLICT (job_table, job_id) DO UPDATE
-   SET state = 'ready', lane = excluded.lane, run_at = clock_timestamp(), wait_reason = NULL, closed_at = NULL,
-       claimed_at = NULL, end_reason = NULL, failures = 0, crashes = 0, waits = 0,
+   SET state = excluded.state, lane = excluded.lane, priority = excluded.priority, run_at = excluded.run_at,
+       wait_reason = excluded.wait_reason, closed_at = NULL, claimed_at = NULL, end_reason = NULL, cancel_at = NULL,
+       cancel_reason = NULL,
+       -- Set back to pending, whoever did it meant it to run again: what it spent before does not count.
+       failures = 0, crashes = 0, waits = 0, max_failures = excluded.max_failures,
        -- A deadline that ended an earlier run must not end this one before it starts.
        deadline_at = CASE WHEN excluded.deadline_at > clock_timestamp() THEN excluded.deadline_at END
  -- A task that closed after this statement's snapshot was closed by an end we cannot see yet.
@@ -20,8 +52,10 @@ ON CONFLICT (job_table, job_id) DO UPDATE
 RETURNING t.lane
 """
 
+JOB_TABLES = tuple(_ASKS)
 
-def adopt_from_inbox(connection: Connection, unroutable_lane: str, batch: int) -> tuple[int, list[str]]:
+
+def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tuple[int, list[str]]:
     """Make tasks of the pending rows the inbox names; give the entries taken and the lanes that got work.
 
     An entry whose row is no longer pending, or whose task is open, is dropped: somebody else has seen to it.
@@ -30,25 +64,25 @@ def adopt_from_inbox(connection: Connection, unroutable_lane: str, batch: int) -
     row = connection.execute(
         f"""
         WITH oldest AS MATERIALIZED (
-            SELECT id FROM worker.inbox ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED),
+            SELECT id FROM worker.inbox WHERE job_table = %(job_table)s ORDER BY id LIMIT %(batch)s
+               FOR UPDATE SKIP LOCKED),
         taken AS (
-            DELETE FROM worker.inbox i USING oldest o WHERE i.id = o.id RETURNING i.job_table, i.job_id),
-        named AS MATERIALIZED (
-            SELECT DISTINCT job_id::uuid AS id FROM taken WHERE job_table = 'scraping_jobs'),
+            DELETE FROM worker.inbox i USING oldest o WHERE i.id = o.id RETURNING i.job_id),
+        named AS MATERIALIZED (SELECT DISTINCT job_id::uuid AS id FROM taken),
         found AS MATERIALIZED (
-            SELECT j.id, j.platform, j.user_id, j.timeout_at
-              FROM named n JOIN public.scraping_jobs j ON j.id = n.id
+            SELECT {_COLUMNS[job_table]} FROM named n JOIN public.{job_table} j ON j.id = n.id
              WHERE j.status = 'pending'),
+        asked AS MATERIALIZED ({_ASKS[job_table]}),
         adopted AS ({_ADOPT})
         SELECT (SELECT count(*) FROM taken), coalesce((SELECT array_agg(lane) FROM adopted), '{{}}')
-        """,  # noqa: S608 - built from a constant of this module
-        {"unroutable": unroutable_lane, "batch": batch},
+        """.encode(),
+        {"job_table": job_table, "batch": batch},
     ).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
     return row[0], row[1]
 
 
-def adopt_missed(connection: Connection, unroutable_lane: str, batch: int) -> list[str]:
+def adopt_missed(connection: Connection, job_table: str, batch: int) -> list[str]:
     """Make tasks of pending rows that no trigger told of; give the lanes that got work.
 
     Locks: tasks. Plan: one scan of the application's rows, whatever indexes they have; so it runs each minute, not
@@ -57,17 +91,41 @@ def adopt_missed(connection: Connection, unroutable_lane: str, batch: int) -> li
     rows = connection.execute(
         f"""
         WITH found AS MATERIALIZED (
-            SELECT j.id, j.platform, j.user_id, j.timeout_at FROM public.scraping_jobs j
+            SELECT {_COLUMNS[job_table]} FROM public.{job_table} j
              WHERE j.status = 'pending'
                AND NOT EXISTS (SELECT FROM worker.tasks o
-                                WHERE o.job_table = 'scraping_jobs' AND o.job_id = j.id::text
+                                WHERE o.job_table = %(job_table)s AND o.job_id = j.id::text
                                   AND o.state NOT IN ('closed', 'parked'))
-             LIMIT %(batch)s)
+             LIMIT %(batch)s),
+        asked AS MATERIALIZED ({_ASKS[job_table]})
         {_ADOPT}
-        """,  # noqa: S608 - built from a constant of this module
-        {"unroutable": unroutable_lane, "batch": batch},
+        """.encode(),
+        {"job_table": job_table, "batch": batch},
     ).fetchall()
     return [lane for (lane,) in rows]
+
+
+def follow_changes(connection: Connection, batch: int) -> int:
+    """Take over a new priority or time that the application gave a background job that nobody runs; give how many.
+
+    Locks: tasks. Plan: open tasks, then rows by primary key; runs each minute.
+    """
+    return connection.execute(
+        """
+        WITH changed AS MATERIALIZED (
+            SELECT t.id, b.priority, b.scheduled_for AT TIME ZONE 'UTC' AS run_at, b.max_retries
+              FROM worker.tasks t JOIN public.background_jobs b ON b.id = t.job_id::uuid
+             WHERE t.job_table = 'background_jobs' AND t.state IN ('ready', 'waiting') AND b.status = 'pending'
+               AND (t.priority <> b.priority OR t.max_failures IS DISTINCT FROM b.max_retries
+                    OR t.run_at IS DISTINCT FROM b.scheduled_for AT TIME ZONE 'UTC')
+             LIMIT %s FOR NO KEY UPDATE OF t SKIP LOCKED)
+        UPDATE worker.tasks t
+           SET priority = c.priority, run_at = c.run_at, max_failures = c.max_retries,
+               state = CASE WHEN c.run_at <= clock_timestamp() THEN 'ready' ELSE 'waiting' END
+          FROM changed c WHERE t.id = c.id
+        """,
+        (batch,),
+    ).rowcount
 
 
 def ensure_triggers(connection: Connection) -> list[str]:

@@ -15,12 +15,14 @@ class Claimed:
     """One task just leased."""
 
     id: int
+    job_table: str
     job_id: str
     lane: str
     tenant: str
     token: UUID
     epoch: int
     failures: int
+    max_failures: int | None
     waits: int
     slices: int
 
@@ -41,7 +43,7 @@ async def claim(
     """
     async with connection.cursor(row_factory=class_row(Claimed)) as cursor:
         await cursor.execute(
-            "SELECT id, job_id, lane, tenant, token, epoch, failures, waits, slices"
+            "SELECT id, job_table, job_id, lane, tenant, token, epoch, failures, max_failures, waits, slices"
             "  FROM worker.claim(%s, %s, %s, %s, %s)",
             (lane, owner, list(tokens), ttl, job_timeout),
         )
@@ -83,6 +85,33 @@ async def load_scraping_work(connection: AsyncConnection[Any], task_id: int) -> 
             (task_id,),
         )
         return await cursor.fetchone()
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundWork:
+    """What a handler works on: the application's row as it is now."""
+
+    task_id: int
+    status: str
+    job_type: str
+    payload: str
+    """The payload as JSON text."""
+    retry_count: int
+    max_retries: int
+
+
+async def load_background_work(connection: AsyncConnection[Any], task_ids: Sequence[int]) -> dict[int, BackgroundWork]:
+    """Rows of tasks, by task; those the application deleted are missing. No locks. Plan: primary keys."""
+    async with connection.cursor(row_factory=class_row(BackgroundWork)) as cursor:
+        await cursor.execute(
+            """
+            SELECT t.id AS task_id, b.status, b.job_type, b.payload::text AS payload, b.retry_count, b.max_retries
+              FROM worker.tasks t JOIN public.background_jobs b ON b.id = t.job_id::uuid
+             WHERE t.id = ANY (%s)
+            """,
+            (list(task_ids),),
+        )
+        return {work.task_id: work for work in await cursor.fetchall()}
 
 
 async def seen_keys(connection: AsyncConnection[Any], task_id: int, keys: Sequence[str]) -> set[str]:

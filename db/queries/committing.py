@@ -11,7 +11,9 @@ from psycopg.rows import class_row
 
 _COMMIT_PAGE = """
 WITH fence AS MATERIALIZED (
-    SELECT t.id, t.job_id, t.epoch FROM worker.tasks t
+    SELECT t.id, t.job_id, t.epoch,
+           CASE WHEN t.cancel_at IS NOT NULL THEN coalesce(t.cancel_reason, '') END AS cancelled
+      FROM worker.tasks t
      WHERE t.id = %(task_id)s AND t.state = 'leased' AND t.token = %(token)s
        FOR NO KEY UPDATE),
 job AS MATERIALIZED (
@@ -74,7 +76,8 @@ SELECT EXISTS (SELECT FROM fence) AS owned,
        c.stored, c.cut, c.duplicates,
        (SELECT processed_results FROM job) AS results_before,
        (SELECT target_results FROM job) AS target_results,
-       coalesce((SELECT timeout_at <= worker.utc_now() FROM job), false) AS overdue
+       coalesce((SELECT timeout_at <= worker.utc_now() FROM job), false) AS overdue,
+       (SELECT cancelled FROM fence) AS cancelled
   FROM counts c
 """
 
@@ -110,7 +113,8 @@ class PageWrite:
 class PageAnswer:
     """What the page changed. Nothing was written unless ``page_new``.
 
-    ``stored_before`` is set when an earlier call with this ``seq`` and the same epoch had committed.
+    ``stored_before`` is set when an earlier call with this ``seq`` and the same epoch had committed; ``cancelled`` is
+    the reason for which somebody wants the job stopped.
     """
 
     owned: bool
@@ -123,6 +127,7 @@ class PageAnswer:
     results_before: int | None
     target_results: int | None
     overdue: bool
+    cancelled: str | None
 
 
 async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> PageAnswer:

@@ -1,6 +1,7 @@
 """Lanes: that they exist, how many wake-ups they deserve, and when they rest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -9,16 +10,57 @@ from psycopg import AsyncConnection, Connection
 from db.session import storable
 
 
-def ensure_lanes(connection: Connection, lanes: Sequence[str], max_running: int, max_per_tenant: int) -> None:
+@dataclass(frozen=True, slots=True)
+class NewLane:
+    """A lane to make where it is missing: its name and caps."""
+
+    name: str
+    max_running: int
+    max_per_tenant: int
+
+
+def ensure_lanes(connection: Connection, wanted: Sequence[NewLane]) -> None:
     """Create the lanes that are missing; those that exist keep their settings. Locks: new rows."""
     connection.execute(
         """
         INSERT INTO worker.lanes (lane, max_running, max_per_tenant)
-        SELECT name, %s, %s FROM unnest(%s::text[]) AS name
+        SELECT name, max_running, max_per_tenant
+          FROM unnest(%s::text[], %s::integer[], %s::integer[]) AS w (name, max_running, max_per_tenant)
+         ORDER BY name
         ON CONFLICT (lane) DO NOTHING
         """,
-        (max_running, max_per_tenant, list(lanes)),
+        (
+            [lane.name for lane in wanted],
+            [lane.max_running for lane in wanted],
+            [lane.max_per_tenant for lane in wanted],
+        ),
     )
+
+
+def pause(connection: Connection, lanes: Sequence[str], reason: str) -> list[str]:
+    """Let no task of these lanes start; running ones go on. Gives the lanes that were not paused. Locks: the lanes."""
+    rows = connection.execute(
+        """
+        UPDATE worker.lanes SET paused = true, paused_at = clock_timestamp(), pause_reason = left(%s, 500)
+         WHERE lane = ANY (%s) AND NOT paused RETURNING lane
+        """,
+        (storable(reason), list(lanes)),
+    ).fetchall()
+    return [lane for (lane,) in rows]
+
+
+def resume(connection: Connection, lanes: Sequence[str]) -> list[str]:
+    """End the pause and the rest of these lanes. Gives the lanes that were held back. Locks: the lanes."""
+    rows = connection.execute(
+        """
+        UPDATE worker.lanes
+           SET paused = false, paused_at = NULL, pause_reason = NULL,
+               cooldown_until = '-infinity', cooldown_reason = NULL
+         WHERE lane = ANY (%s) AND (paused OR cooldown_until > clock_timestamp()) RETURNING lane
+        """,
+        (list(lanes),),
+    ).fetchall()
+    return [lane for (lane,) in rows]
 
 
 def wanted_wakeups(connection: Connection) -> dict[str, int]:

@@ -38,21 +38,32 @@ def promote_due(connection: Connection, batch: int) -> int:
 def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> list[DeadLease]:
     """Take back leases that ran out: a crash is counted, not a failure, and the task backs off.
 
-    After ``park_after`` crashes without a page in between the task is parked and its row set to ``error``. The
-    condition is checked again under the lock, so a beat that came first wins; a task to be parked whose row the
-    application holds is left for the next sweep. Locks: tasks, then rows, skipping locked ones.
-    Plan: ``tasks_leased``.
+    After ``park_after`` crashes without a page in between the task is parked and its row given up. The condition is
+    checked again under the lock, so a beat that came first wins; a task to be parked whose row the application holds is
+    left for the next sweep. The attempt keeps what is known of the crash: the process that held the task, its last tick
+    and memory, and the last page. Locks: tasks, then rows, skipping locked ones. Plan: ``tasks_leased``.
     """
     with connection.cursor(row_factory=class_row(DeadLease)) as cursor:
         return cursor.execute(
             """
             WITH dead AS MATERIALIZED (
-                SELECT id, owner, job_id, crashes + 1 >= %(park_after)s AS park FROM worker.tasks
+                SELECT id, owner, job_table, job_id, crashes + 1 >= %(park_after)s AS park FROM worker.tasks
                  WHERE state = 'leased' AND expires_at < clock_timestamp()
                  ORDER BY expires_at LIMIT %(batch)s FOR NO KEY UPDATE SKIP LOCKED),
-            got AS MATERIALIZED (
-                SELECT j.id FROM dead d JOIN public.scraping_jobs j ON j.id = d.job_id::uuid WHERE d.park
+            scraping AS MATERIALIZED (
+                SELECT j.id FROM dead d JOIN public.scraping_jobs j ON j.id = d.job_id::uuid
+                 WHERE d.park AND d.job_table = 'scraping_jobs'
                    FOR NO KEY UPDATE OF j SKIP LOCKED),
+            background AS MATERIALIZED (
+                SELECT b.id FROM dead d JOIN public.background_jobs b ON b.id = d.job_id::uuid
+                 WHERE d.park AND d.job_table = 'background_jobs'
+                   FOR NO KEY UPDATE OF b SKIP LOCKED),
+            got AS MATERIALIZED (SELECT id FROM scraping UNION ALL SELECT id FROM background),
+            held AS MATERIALIZED (
+                SELECT d.id FROM dead d
+                 WHERE d.park AND NOT EXISTS (SELECT FROM got g WHERE g.id = d.job_id::uuid)
+                   AND (EXISTS (SELECT FROM public.scraping_jobs j WHERE j.id = d.job_id::uuid)
+                        OR EXISTS (SELECT FROM public.background_jobs b WHERE b.id = d.job_id::uuid))),
             swept AS (
                 UPDATE worker.tasks t
                    SET crashes = t.crashes + 1,
@@ -66,19 +77,32 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
                        last_token = NULL, token = NULL, owner = NULL, expires_at = NULL
                   FROM dead d
                  WHERE t.id = d.id AND t.state = 'leased' AND t.expires_at < clock_timestamp()
-                   AND (NOT d.park OR EXISTS (SELECT FROM got g WHERE g.id = d.job_id::uuid)
-                        OR NOT EXISTS (SELECT FROM public.scraping_jobs j WHERE j.id = d.job_id::uuid))
-                RETURNING t.id, t.job_id, t.lane, d.owner, t.epoch, t.crashes, t.state, t.claimed_at),
+                   AND NOT EXISTS (SELECT FROM held h WHERE h.id = d.id)
+                RETURNING t.id, t.job_table, t.job_id, t.lane, d.owner, t.epoch, t.crashes, t.state, t.claimed_at),
             note AS (
-                INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, started_at)
-                SELECT id, epoch, owner, 'crashed', 'lease_expired', claimed_at FROM swept),
-            row AS (
+                INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, started_at, evidence)
+                SELECT s.id, s.epoch, s.owner, 'crashed', 'lease_expired', s.claimed_at,
+                       jsonb_strip_nulls(jsonb_build_object(
+                           'host', w.host, 'pid', w.pid, 'last_tick_at', w.last_tick_at, 'rss_mb', w.rss_mb,
+                           'release', w.release, 'last_page', (
+                               SELECT max(p.seq) FROM worker.pages p WHERE p.task_id = s.id)))
+                  FROM swept s LEFT JOIN worker.workers w ON w.id = s.owner),
+            scraping_given_up AS (
                 UPDATE public.scraping_jobs j
                    SET status = 'error', completed_at = worker.utc_now(), updated_at = worker.utc_now(),
                        error = format('worker died %%s times without progress, so the job is parked; '
                                       'look at its attempts, then retry it', s.crashes)
                   FROM swept s
-                 WHERE s.state = 'parked' AND j.id = s.job_id::uuid AND j.status = 'processing')
+                 WHERE s.job_table = 'scraping_jobs' AND s.state = 'parked' AND j.id = s.job_id::uuid
+                   AND j.status = 'processing'),
+            background_given_up AS (
+                UPDATE public.background_jobs b
+                   SET status = 'failed', failed_at = worker.utc_now(), updated_at = worker.utc_now(),
+                       error = format('worker died %%s times over this job, so it is parked; '
+                                      'look at its attempts, then retry it', s.crashes)
+                  FROM swept s
+                 WHERE s.job_table = 'background_jobs' AND s.state = 'parked' AND b.id = s.job_id::uuid
+                   AND b.status = 'processing')
             SELECT id, job_id, lane, owner, epoch, crashes, state FROM swept
             """,
             {"park_after": park_after, "batch": batch},
@@ -139,7 +163,11 @@ def close_foreign(connection: Connection, batch: int) -> int:
             SELECT t.id FROM worker.tasks t
              WHERE t.state IN ('ready', 'waiting')
                AND NOT EXISTS (SELECT FROM public.scraping_jobs j
-                                WHERE j.id = t.job_id::uuid AND j.status IN ('pending', 'processing'))
+                                WHERE t.job_table = 'scraping_jobs' AND j.id = t.job_id::uuid
+                                  AND j.status IN ('pending', 'processing'))
+               AND NOT EXISTS (SELECT FROM public.background_jobs b
+                                WHERE t.job_table = 'background_jobs' AND b.id = t.job_id::uuid
+                                  AND b.status IN ('pending', 'processing'))
              LIMIT %s FOR NO KEY UPDATE OF t SKIP LOCKED)
         UPDATE worker.tasks t
            SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', wait_reason = NULL

@@ -1,0 +1,56 @@
+"""How a job is stopped on purpose."""
+
+from psycopg import Connection
+
+from db.session import storable
+
+CANCELLED = "cancelled: "
+"""How ``error`` begins on a cancelled row."""
+
+
+def cancel(connection: Connection, job_id: str, reason: str) -> str | None:
+    """Stop a job of either table: at once when nobody runs it, else at its next beat or page.
+
+    Gives the task's state before, ``leased`` meaning that the flag is set; None when there is no open task.
+    Locks: task, then row. Plan: unique key, primary key.
+    """
+    reason = storable(reason)
+    row = connection.execute(
+        """
+        WITH open AS MATERIALIZED (
+            SELECT id, state FROM worker.tasks
+             WHERE job_table IN ('scraping_jobs', 'background_jobs') AND job_id = %(job_id)s
+               AND state IN ('ready', 'waiting', 'leased')
+               FOR NO KEY UPDATE),
+        hit AS (
+            UPDATE worker.tasks t
+               SET cancel_at = coalesce(t.cancel_at, clock_timestamp()),
+                   cancel_reason = coalesce(t.cancel_reason, left(%(reason)s::text, 500)),
+                   state = CASE WHEN o.state = 'leased' THEN 'leased' ELSE 'closed' END,
+                   closed_at = CASE WHEN o.state = 'leased' THEN NULL ELSE clock_timestamp() END,
+                   end_reason = CASE WHEN o.state = 'leased' THEN NULL ELSE 'cancelled' END,
+                   wait_reason = NULL
+              FROM open o WHERE t.id = o.id
+            RETURNING t.id, t.job_table, t.job_id, t.epoch, o.state AS before),
+        note AS (
+            INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, detail)
+            SELECT id, epoch, 'operator', 'error', 'cancelled', %(reason)s::text FROM hit WHERE before <> 'leased'),
+        scraping AS (
+            UPDATE public.scraping_jobs j
+               SET status = 'error', error = left(%(error)s::text, 4000), completed_at = worker.utc_now(),
+                   updated_at = worker.utc_now()
+              FROM hit h
+             WHERE h.before <> 'leased' AND h.job_table = 'scraping_jobs' AND j.id = h.job_id::uuid
+               AND j.status IN ('pending', 'processing')),
+        background AS (
+            UPDATE public.background_jobs b
+               SET status = 'failed', error = left(%(error)s::text, 4000), failed_at = worker.utc_now(),
+                   updated_at = worker.utc_now()
+              FROM hit h
+             WHERE h.before <> 'leased' AND h.job_table = 'background_jobs' AND b.id = h.job_id::uuid
+               AND b.status IN ('pending', 'processing'))
+        SELECT before FROM hit
+        """,
+        {"job_id": job_id, "reason": reason, "error": CANCELLED + reason},
+    ).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,132 @@
+"""What the schema has, beside what this release needs: objects, columns, triggers, rights. All from the catalog."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from psycopg import Connection
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations" / "sql"
+UUID, TEXT, INTEGER, NUMBER, JSON = ("uuid",), ("text", "varchar", "bpchar"), ("int4", "int8"), ("numeric",), ("jsonb",)
+TIME = ("timestamp", "timestamptz")
+NEEDED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "scraping_jobs": {
+        "id": UUID,
+        **dict.fromkeys(("user_id", "status", "platform", "region", "target_username", "error"), TEXT),
+        **dict.fromkeys(("keywords", "search_params"), JSON),
+        **dict.fromkeys(("processed_runs", "processed_results", "target_results", "cursor"), INTEGER),
+        "progress": NUMBER,
+        **dict.fromkeys(("created_at", "started_at", "completed_at", "timeout_at", "updated_at"), TIME),
+    },
+    "scraping_results": {"job_id": UUID, "creators": JSON, "created_at": TIME},
+    "background_jobs": {
+        "id": UUID,
+        **dict.fromkeys(("job_type", "status", "error"), TEXT),
+        **dict.fromkeys(("payload", "result"), JSON),
+        **dict.fromkeys(("priority", "max_retries", "retry_count"), INTEGER),
+        **dict.fromkeys(("scheduled_for", "started_at", "completed_at", "failed_at", "created_at", "updated_at"), TIME),
+    },
+}
+"""The application's columns that the engine reads or writes, and the types it can do with."""
+
+RIGHTS: Final[dict[str, str]] = {
+    "public.scraping_jobs": "SELECT UPDATE",
+    "public.background_jobs": "SELECT UPDATE",
+    "public.scraping_results": "SELECT INSERT",
+    **{f"worker.{name}": "SELECT INSERT UPDATE DELETE" for name in ("tasks", "inbox", "workers", "attempts")},
+    **{f"worker.{name}": "SELECT INSERT UPDATE" for name in ("lanes", "tenant_turns", "checkpoints", "schedules")},
+    **{f"worker.{name}": "SELECT INSERT" for name in ("pages", "seen_creators", "quarantine", "enqueue_keys")},
+    "worker.creator_profiles": "SELECT INSERT UPDATE",
+}
+"""What the engine's role must be allowed to do; the owner of a table is allowed all."""
+
+_TABLE = re.compile(r"^CREATE TABLE worker\.(\w+) \((.*?)^\)", re.MULTILINE | re.DOTALL)
+_COLUMN = re.compile(r"^    (?!UNIQUE|CHECK|PRIMARY|FOREIGN|CONSTRAINT)(\w+) ", re.MULTILINE)
+_ALTER = re.compile(r"^ALTER TABLE worker\.(\w+)(.*?);", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(r"^CREATE (?:OR REPLACE )?FUNCTION worker\.(\w+)", re.MULTILINE)
+_INDEX = re.compile(r"^CREATE (?:UNIQUE )?INDEX (\w+) ON worker\.", re.MULTILINE)
+
+
+def expected_objects() -> set[str]:
+    """What the migrations make in the schema ``worker``, read from their own text, which ships with every release."""
+    found = set()
+    for path in sorted(MIGRATIONS.glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        for table, body in _TABLE.findall(text):
+            found |= {f"table {table}", *(f"column {table}.{column}" for column in _COLUMN.findall(body))}
+        for table, body in _ALTER.findall(text):
+            found |= {f"column {table}.{column}" for column in re.findall(r"ADD COLUMN (\w+)", body)}
+            found -= {f"column {table}.{column}" for column in re.findall(r"DROP COLUMN (\w+)", body)}
+        found |= {f"function {name}" for name in _FUNCTION.findall(text)}
+        found |= {f"index {name}" for name in _INDEX.findall(text)}
+        for kind, name in re.findall(r"^DROP (TABLE|INDEX|FUNCTION) worker\.(\w+)", text, re.MULTILINE):
+            found = {o for o in found if o != f"{kind.lower()} {name}" and not o.startswith(f"column {name}.")}
+    return found
+
+
+def present_objects(connection: Connection) -> set[str]:
+    """The same words for what the schema ``worker`` has; an index that is not valid does not count. The catalog."""
+    return {
+        word
+        for (word,) in connection.execute(
+            """
+            SELECT 'table ' || c.relname FROM pg_class c
+             WHERE c.relnamespace = 'worker'::regnamespace AND c.relkind IN ('r', 'p')
+            UNION ALL
+            SELECT format('column %s.%s', c.relname, a.attname)
+              FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+             WHERE c.relnamespace = 'worker'::regnamespace AND c.relkind IN ('r', 'p')
+               AND a.attnum > 0 AND NOT a.attisdropped
+            UNION ALL
+            SELECT 'index ' || c.relname FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+             WHERE c.relnamespace = 'worker'::regnamespace AND i.indisvalid
+            UNION ALL
+            SELECT 'function ' || p.proname FROM pg_proc p WHERE p.pronamespace = 'worker'::regnamespace
+            """
+        )
+    }
+
+
+def column_types(connection: Connection) -> dict[str, dict[str, str]]:
+    """Type of each column of the application's tables that the engine needs. The catalog."""
+    found: dict[str, dict[str, str]] = {table: {} for table in NEEDED}
+    for table, column, kind in connection.execute(
+        """
+        SELECT c.relname, a.attname, y.typname
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type y ON y.oid = a.atttypid
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s)
+           AND a.attnum > 0 AND NOT a.attisdropped
+        """,
+        (list(NEEDED),),
+    ):
+        found[table][column] = kind
+    return found
+
+
+def triggers(connection: Connection) -> dict[str, str]:
+    """Triggers of ours on the application's tables, with how they are enabled (``O`` and ``A`` fire). The catalog."""
+    rows = connection.execute(
+        """
+        SELECT c.relname || '.' || g.tgname, g.tgenabled::text
+          FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+         WHERE c.relnamespace = 'public'::regnamespace AND g.tgname IN ('trawler_inserted', 'trawler_pending')
+        """
+    ).fetchall()
+    return dict(rows)
+
+
+def missing_rights(connection: Connection) -> list[str]:
+    """What the present role may not do of ``RIGHTS``; a table that is not there is passed over. The catalog."""
+    wanted = [(table, right) for table, rights in RIGHTS.items() for right in rights.split()]
+    rows = connection.execute(
+        """
+        SELECT CASE WHEN n.usable THEN w.privilege || ' on ' || w.name ELSE 'USAGE on schema ' || n.nspname END
+          FROM unnest(%s::text[], %s::text[]) AS w (name, privilege)
+          JOIN (SELECT nspname, oid, has_schema_privilege(oid, 'USAGE') AS usable FROM pg_namespace) n
+            ON n.nspname = split_part(w.name, '.', 1)
+          JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = split_part(w.name, '.', 2)
+         WHERE NOT (n.usable AND has_table_privilege(c.oid, w.privilege))
+        """,
+        ([table for table, _ in wanted], [right for _, right in wanted]),
+    ).fetchall()
+    return sorted({word for (word,) in rows})

@@ -1,0 +1,36 @@
+"""What a process knows of itself: where it runs, which release it is, how much memory it holds."""
+
+import os
+import resource
+import socket
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from db.queries.beating import Sign
+
+HOST = socket.gethostname()
+
+
+def release() -> str:
+    """The release that runs: ``TRAWLER_RELEASE``, which a deploy sets, else the package's version."""
+    if told := os.environ.get("TRAWLER_RELEASE"):
+        return told[:100]
+    try:
+        return version("trawler")
+    except PackageNotFoundError:
+        return "checkout"
+
+
+def rss_mb() -> int:
+    """Memory this process holds, in MB; its highest so far where the system does not tell the present one."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (1_000_000 if sys.platform == "darwin" else 1_000)
+
+
+def sign(owner: str, kind: str, *, slots: int = 0, in_use: int = 0, polling: bool = False) -> Sign:
+    """What this process says of itself now."""
+    return Sign(owner, kind, HOST, os.getpid(), slots, in_use, rss_mb(), release(), polling)
