@@ -5,8 +5,9 @@ import signal
 import sys
 import threading
 
+from actors.handlers import load_handlers
 from actors.lanes import served_lanes
-from worker.boot import boot
+from worker.boot import boot, exit_code
 from worker.broker import WakeUps, make_redis
 from worker.errors import ConfigurationError
 from worker.reconciler import Reconciler
@@ -14,21 +15,22 @@ from worker.tether import end_with_parent
 
 
 def main() -> int:
-    """Run until told to stop; 0 after a clean stop, 2 when the configuration is wrong."""
+    """Run until told to stop; 0 after a clean stop, 2 for a wrong configuration, 69 when a server does not answer."""
     argparse.ArgumentParser(
         prog="./run reconciler", description="Adopts rows, sweeps dead leases, tops up wake-ups."
     ).parse_args()
     try:
         booted = boot()
+        lanes = served_lanes(load_handlers(booted.settings.handlers))
     except ConfigurationError as error:
         print(f"reconciler: {error}", file=sys.stderr)
-        return 2
+        return exit_code(error)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     end_with_parent()
     wakeups = WakeUps(make_redis(booted.redis_url, connections=2))
-    Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, served_lanes()).run(stopping)
+    Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, lanes).run(stopping)
     return 0
 
 

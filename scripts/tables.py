@@ -36,8 +36,13 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[
             no_wrap=column in ("id", "status", "state"),
         )
     for row in rows:
-        table.add_row(*(escape(_printable(_text(row[column]))) for column in columns))
+        table.add_row(*(plain(_text(row[column])) for column in columns))
     console.print(table)
+
+
+def plain(text: str) -> str:
+    """A text of others as ``console.print`` shows it literally: no markup, no control codes."""
+    return escape(_printable(text))
 
 
 def _json(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What is wrong with a deployment, found by looking: ``./run ops doctor``. Changes nothing."""

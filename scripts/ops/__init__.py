@@ -1,0 +1,1 @@
+"""Look at jobs and mend them: ``./run ops COMMAND --help``."""

@@ -1,0 +1,83 @@
+"""Commands that stop work on purpose and let it go on."""
+
+from typing import Annotated
+
+import psycopg
+import typer
+
+from db.queries import cancelling, explaining, inspecting, lanes
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids
+from scripts.tables import console, plain, show_json
+
+Lanes = Annotated[list[str], typer.Argument(help="Names of lanes, as `./run ops status` shows them.")]
+NOW = "cancelled at once"
+ASKED = "asked to stop at its next page"
+FIELDS = {"cancelled": NOW, "asked": ASKED}
+OPEN = ("pending", "processing")
+
+
+def cancel(
+    jobs: Annotated[list[str], typer.Argument(help="Ids of jobs of either table.")],
+    reason: Annotated[str, typer.Option(help="Goes into the job's error text.")],
+    as_json: AsJson = False,
+) -> None:
+    """Stop jobs; what they have stored is kept. Example: ./run ops cancel 3f0c... --reason "wrong keyword"."""
+    ids = job_ids(jobs)
+    done: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    with database() as connection:
+        for job_id in ids:
+            before = cancelling.cancel(connection, job_id, reason)
+            if before is None:
+                skipped[job_id] = _why_not(connection, job_id)
+            else:
+                done[job_id] = ASKED if before == "leased" else NOW
+    if as_json:
+        told = {name: [job_id for job_id, what in done.items() if what == text] for name, text in FIELDS.items()}
+        show_json(told | {"skipped": skipped})
+    else:
+        for job_id in ids:
+            console.print(f"{job_id}  {done.get(job_id) or 'skipped: ' + plain(skipped[job_id])}", soft_wrap=True)
+    if not done:
+        raise typer.Exit(NOT_FOUND)
+
+
+def _why_not(connection: psycopg.Connection, job_id: str) -> str:
+    row = explaining.find_row(connection, job_id)
+    if row is None:
+        return "there is no such job"
+    if row.status not in OPEN:
+        return f"it is {row.status}; only jobs that are pending or processing are cancelled"
+    return f"it is {row.status}, but no open task works for it; see ./run ops explain {job_id}"
+
+
+def pause(
+    names: Lanes,
+    reason: Annotated[str, typer.Option(help="Why; the lane shows it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let no job of these lanes start; running ones go on. Example: ./run ops pause scrape.tiktok --reason costs."""
+    with database() as connection:
+        _known(connection, names)
+        _tell(names, lanes.pause(connection, names, reason), "paused", "was paused before", as_json)
+
+
+def resume(names: Lanes, as_json: AsJson = False) -> None:
+    """End the pause, and the rest, of these lanes. Example: ./run ops resume scrape.tiktok."""
+    with database() as connection:
+        _known(connection, names)
+        _tell(names, lanes.resume(connection, names), "resumed", "was not held back", as_json)
+
+
+def _known(connection: psycopg.Connection, names: list[str]) -> None:
+    known = [lane["lane"] for lane in inspecting.lanes(connection)]
+    if unknown := [name for name in names if name not in known]:
+        fail(f"{', '.join(unknown)}: no such lane; there are: {', '.join(known) or 'none yet'}", USAGE)
+
+
+def _tell(names: list[str], changed: list[str], done: str, otherwise: str, as_json: bool) -> None:
+    if as_json:
+        show_json({done: sorted(changed), "unchanged": sorted(set(names) - set(changed))})
+        return
+    for name in dict.fromkeys(names):
+        console.print(f"{plain(name)}  {done if name in changed else otherwise}", soft_wrap=True)

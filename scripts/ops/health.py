@@ -1,0 +1,57 @@
+"""Commands that look at the whole, and that say why: status, explain, doctor."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from db.queries import inspecting
+from scripts.doctor import report
+from scripts.doctor.examination import diagnose, exit_code
+from scripts.explaining import explanation
+from scripts.ops.frame import NOT_FOUND, AsJson, database, fail, job_ids, redis_client
+from scripts.tables import console, show_json, show_table
+from worker.settings import load_settings
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show lanes, processes and how many jobs stand where. Example: ./run ops status."""
+    with database() as connection:
+        jobs = inspecting.job_counts(connection)
+        lanes = inspecting.lanes(connection)
+        processes = inspecting.workers(connection)
+    if as_json:
+        show_json({"jobs": jobs, "lanes": lanes, "processes": processes})
+        return
+    console.print("Jobs: " + (", ".join(f"{count} {name}" for name, count in jobs.items()) or "none"), markup=False)
+    show_table(
+        "Lanes", lanes, ["lane", "running", "max_running", "ready", "waiting", "parked", "paused", "cooldown_reason"]
+    )
+    show_table("Processes", processes, ["kind", "id", "host", "pid", "slots", "in_use", "silent_seconds"])
+
+
+def explain(
+    job: Annotated[str, typer.Argument(help="The job's id, of either table.")], as_json: AsJson = False
+) -> None:
+    """Say why a job is not running now, and all that happened to it. Example: ./run ops explain 3f0c... ."""
+    (job_id,) = job_ids([job])
+    with database() as connection:
+        told = explanation.explain(connection, redis_client(), job_id)
+    if told is None:
+        fail(f"there is no job {job_id}", NOT_FOUND)
+    if as_json:
+        show_json(told.to_json())
+    else:
+        explanation.show(told)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Find what is wrong with the deployment; exit code 1 when anything is. Example: ./run ops doctor."""
+    # An old or missing schema is a finding, so nothing is asked of it here.
+    with database(any_schema=True) as connection:
+        findings = diagnose(connection, redis_client(), load_settings())
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        report.show(findings)
+    raise typer.Exit(exit_code(findings))

@@ -1,0 +1,98 @@
+"""Commands for schedules: background jobs put in by the clock."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail
+from scripts.tables import console, plain, show_json, show_table
+from worker import scheduling
+
+app = typer.Typer(help="Background jobs put in by the clock.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class Missed(StrEnum):
+    """What becomes of firings that nobody was there for."""
+
+    ONCE = "once"
+    SKIP = "skip"
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Show all schedules with their next firings (UTC). Example: ./run ops schedules list."""
+    with database() as connection:
+        found = scheduling.list_schedules(connection)
+    if as_json:
+        show_json([asdict(one.stored) | {"firings": one.firings, "problem": one.problem} for one in found])
+        return
+    rows = [asdict(one.stored) | {"next": _next(one)} for one in found]
+    show_table("Schedules", rows, ["name", "cron", "time_zone", "job_type", "missed", "enabled", "last_at", "next"])
+
+
+@app.command()
+def put(
+    name: Annotated[str, typer.Argument(help="Name of the schedule; one that exists is changed.")],
+    cron: Annotated[str, typer.Argument(help="Minute, hour, day of month, month, day of week.")],
+    job_type: Annotated[str, typer.Option(help="Type of the background jobs.")],
+    time_zone: Annotated[str, typer.Option(help="In which the cron text is read.")] = "UTC",
+    payload: Annotated[str, typer.Option(help="A JSON object; each firing adds its time as 'slot'.")] = "{}",
+    missed: Annotated[Missed, typer.Option(help="Whether firings missed for long are made up for.")] = Missed.ONCE,
+    priority: Annotated[int, typer.Option(help="Smaller is sooner.")] = 100,
+    enabled: Annotated[bool, typer.Option(help="A disabled one stays, and fires nothing.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Make or change a schedule. Example: ./run ops schedules put nightly "30 2 * * *" --job-type clean_up."""
+    content = _object(payload)
+    with database() as connection:
+        scheduling.put_schedule(
+            connection,
+            name,
+            cron,
+            job_type=job_type,
+            time_zone=time_zone,
+            payload=content,
+            missed=missed.value,
+            priority=priority,
+            enabled=enabled,
+        )
+        (one,) = (s for s in scheduling.list_schedules(connection) if s.stored.name == name)
+    if as_json:
+        show_json(asdict(one.stored) | {"firings": one.firings, "problem": one.problem})
+    else:
+        console.print(f"{plain(name)}  next: {_next(one)}", soft_wrap=True)
+
+
+@app.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="Name of the schedule.")],
+    as_json: AsJson = False,
+) -> None:
+    """Delete a schedule; jobs it has put in stay. Example: ./run ops schedules remove nightly."""
+    with database() as connection:
+        removed = scheduling.remove_schedule(connection, name)
+    if not removed:
+        fail(f"there is no schedule {name!r}", NOT_FOUND)
+    if as_json:
+        show_json({"removed": name})
+    else:
+        console.print(f"{plain(name)}  removed", soft_wrap=True)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        fail(f"--payload: {error}; expected a JSON object", USAGE)
+    if not isinstance(content, dict):
+        fail(f"--payload is {text}; expected a JSON object", USAGE)
+    return content
+
+
+def _next(one: scheduling.Schedule) -> str:
+    if one.problem:
+        return one.problem
+    return f"{one.firings[0]:%Y-%m-%d %H:%M}" if one.firings else "none: it is disabled"
