@@ -21,6 +21,33 @@ def insert_job(connection: psycopg.Connection, **columns: Any) -> str:
     return str(inserted[0])
 
 
+def insert_background_job(connection: psycopg.Connection, job_type: str, payload: Any = None, **columns: Any) -> str:
+    """Insert one background job as any service would; give its id."""
+    row = {"job_type": job_type, "payload": json.dumps({} if payload is None else payload), **columns}
+    names = ", ".join(row)
+    places = ", ".join(["%s"] * len(row))
+    inserted = connection.execute(
+        f"INSERT INTO background_jobs ({names}) VALUES ({places}) RETURNING id::text".encode(), list(row.values())
+    ).fetchone()
+    assert inserted
+    return str(inserted[0])
+
+
+def background_job(connection: psycopg.Connection, job_id: str) -> dict[str, Any]:
+    """The row as the application reads it, without its payload, which Python may not be able to hold."""
+    return _one(
+        connection,
+        "SELECT id, job_type, status, qstash_message_id, priority, max_retries, retry_count, scheduled_for, started_at,"
+        " completed_at, failed_at, error, result, created_at, updated_at FROM background_jobs WHERE id = %s::uuid",
+        job_id,
+    )
+
+
+def background_is_final(connection: psycopg.Connection, job_id: str) -> bool:
+    """Whether the application would call the background job ended."""
+    return background_job(connection, job_id)["status"] in ("completed", "failed")
+
+
 def job(connection: psycopg.Connection, job_id: str) -> dict[str, Any]:
     """The row as the application reads it."""
     return _one(connection, "SELECT * FROM scraping_jobs WHERE id = %s::uuid", job_id)

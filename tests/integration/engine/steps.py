@@ -20,10 +20,11 @@ from db.session import Pool
 from tests.fleet import eventually
 from tests.jobs import insert_job
 from worker.clock import monotonic
-from worker.lanes import UNROUTABLE
+from worker.lanes import UNROUTABLE, UNROUTABLE_JOB
 from worker.leases import Lease
 
 LANE = "scrape.tiktok"
+JOB_LANE = "job.noop"
 TTL = timedelta(seconds=60)
 JOB_TIMEOUT = timedelta(minutes=60)
 OWNER = "worker-1"
@@ -31,11 +32,12 @@ T = TypeVar("T")
 
 
 def make_lanes(connection: psycopg.Connection, max_running: int = 256, max_per_tenant: int = 8) -> None:
-    lanes.ensure_lanes(connection, [LANE, UNROUTABLE], max_running, max_per_tenant)
+    wanted = [lanes.NewLane(name, max_running, max_per_tenant) for name in (LANE, UNROUTABLE, JOB_LANE, UNROUTABLE_JOB)]
+    lanes.ensure_lanes(connection, wanted)
 
 
 def adopt(connection: psycopg.Connection, batch: int = 1000) -> tuple[int, list[str]]:
-    return adopt_from_inbox(connection, UNROUTABLE, batch)
+    return adopt_from_inbox(connection, "scraping_jobs", batch)
 
 
 def adopted_job(connection: psycopg.Connection, **columns: Any) -> str:

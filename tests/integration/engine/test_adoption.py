@@ -117,7 +117,7 @@ def test_a_row_that_is_not_pending_is_never_touched(connection, status):
     before = [job(connection, inserted), job(connection, changed)]
     # When everything that adopts has run
     adopt(connection)
-    adopt_missed(connection, UNROUTABLE, 1000)
+    adopt_missed(connection, "scraping_jobs", 1000)
     # Then there is no task and the rows are as they were
     assert tasks(connection) == 0
     assert [job(connection, inserted), job(connection, changed)] == before
@@ -155,7 +155,7 @@ def test_without_triggers_the_full_sweep_finds_rows_and_puts_them_back(connectio
     assert inbox(connection) == 0
     # When the full sweep runs, in batches smaller than the work
     set_row(connection, ended, "status = 'pending'")
-    assert [adopt_missed(connection, UNROUTABLE, 1) for _ in range(3)] == [[LANE], [LANE], []]
+    assert [adopt_missed(connection, "scraping_jobs", 1) for _ in range(3)] == [[LANE], [LANE], []]
     assert ensure_triggers(connection) == ["scraping_jobs.trawler_inserted", "scraping_jobs.trawler_pending"]
     # Then the next row is heard of at once, and nothing is left to mend
     insert_job(connection)
@@ -180,7 +180,7 @@ def test_a_fault_of_the_triggers_breaks_no_write_of_the_application(connection, 
     set_row(connection, job_id, "status = 'pending'")
     # Then its rows are there, and the full sweep finds them
     assert job(connection, job_id)["status"] == "pending"
-    assert adopt_missed(connection, UNROUTABLE, 1000) == [LANE]
+    assert adopt_missed(connection, "scraping_jobs", 1000) == [LANE]
 
 
 def test_a_role_without_rights_on_our_schema_may_insert_and_update(connection):
@@ -213,7 +213,7 @@ def test_adopting_twice_makes_one_task(connection):
     set_row(connection, job_id, "status = 'pending'")
     # Then later looks change nothing
     assert adopt(connection) == (1, [])
-    assert adopt_missed(connection, UNROUTABLE, 1000) == []
+    assert adopt_missed(connection, "scraping_jobs", 1000) == []
     assert tasks(connection) == 1
 
 
@@ -239,7 +239,7 @@ def test_reconcilers_that_adopt_the_same_rows_at_once_never_deadlock(connection,
     def by_sweep():
         with connect(database_url) as own:
             together.wait(10)
-            while adopt_missed(own, UNROUTABLE, 1000):
+            while adopt_missed(own, "scraping_jobs", 1000):
                 pass
 
     # When four reconcilers adopt them together, two from the inbox and two by the full sweep

@@ -8,6 +8,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from db.queries import beating
+from db.queries.beating import Renewed
 from db.session import connect, make_pool
 from tests.fleet import eventually
 from tests.integration.engine.steps import (
@@ -29,6 +30,7 @@ from worker.clock import monotonic
 from worker.committing import commit
 from worker.heartbeat import Heartbeat
 from worker.leases import Lease
+from worker.processes import sign
 
 pytestmark = pytest.mark.usefixtures("lanes")
 
@@ -38,7 +40,9 @@ NEARLY_OVER = "expires_at = clock_timestamp() + interval '5 s'"
 @pytest.fixture
 def heartbeat(database_url) -> Iterator[Heartbeat]:
     """A heartbeat that beats twenty times a second and takes a slice of a minute for hung."""
-    thread = Heartbeat(database_url, OWNER, slots=4, beat_seconds=0.05, lease=TTL, slice_limit_seconds=60)
+    thread = Heartbeat(
+        database_url, OWNER, slots=4, beat_seconds=0.05, lease=TTL, slice_limit_seconds=60, unhealthy_seconds=60
+    )
     yield thread
     if thread.is_alive():
         thread.stop()
@@ -126,7 +130,9 @@ async def test_a_hung_slice_is_renewed_no_more_and_told_while_the_others_live_on
     hung = lease_of((await claimed_job(connection, pool))[1])
     young = lease_of((await claimed_job(connection, pool))[1])
     hung.claimed_at -= 61
-    heartbeat = Heartbeat(database_url, OWNER, slots=4, beat_seconds=0.05, lease=TTL, slice_limit_seconds=60)
+    heartbeat = Heartbeat(
+        database_url, OWNER, slots=4, beat_seconds=0.05, lease=TTL, slice_limit_seconds=60, unhealthy_seconds=60
+    )
     for lease in (hung, young):
         set_task(connection, lease.task_id, NEARLY_OVER)
         heartbeat.add(lease)
@@ -235,7 +241,7 @@ async def test_beats_touch_no_index(connection, database_url):
     # When thirty beats come
     with connect(database_url) as beating_connection:
         for _ in range(30):
-            beating.tick(beating_connection, OWNER, "worker", "host", 1, 4, 1)
+            beating.tick(beating_connection, sign(OWNER, "worker", slots=4, in_use=1))
             beating.renew(beating_connection, [claimed.id], [claimed.token], TTL)
     # Then every one was a heap-only update
     for table, least in (("worker.tasks", 30), ("worker.workers", 29)):
@@ -247,16 +253,18 @@ async def test_beats_touch_no_index(connection, database_url):
 async def test_a_beat_changes_nothing_but_the_expiry(connection, pool):
     _, claimed = await claimed_job(connection, pool)
     before = everything(connection)
-    assert beating.renew(connection, [claimed.id], [claimed.token], timedelta(hours=1)) == {claimed.token}
+    assert beating.renew(connection, [claimed.id], [claimed.token], timedelta(hours=1)) == [
+        Renewed(claimed.token, None)
+    ]
     after = everything(connection)
     assert before.pop("worker.tasks") != after.pop("worker.tasks")
     assert before == after
-    assert beating.renew(connection, [], [], TTL) == set()
+    assert beating.renew(connection, [], [], TTL) == []
 
 
 def test_processes_that_were_silent_for_long_are_forgotten(connection):
-    beating.tick(connection, "alive", "worker", "host", 1, 4, 1)
-    beating.tick(connection, "dead", "worker", "host", 2, 4, 1)
+    beating.tick(connection, sign("alive", "worker"))
+    beating.tick(connection, sign("dead", "worker"))
     connection.execute("UPDATE worker.workers SET last_tick_at = now() - interval '11 min' WHERE id = 'dead'")
     assert beating.forget_silent(connection, timedelta(minutes=10)) == 1
     assert connection.execute("SELECT id FROM worker.workers").fetchall() == [("alive",)]

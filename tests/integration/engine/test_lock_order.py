@@ -16,7 +16,6 @@ from tests.jobs import assert_counters_are_true, insert_job, ledger
 from worker.committing import commit
 from worker.errors import AuthorityLost
 from worker.job_states import Decision, Ending
-from worker.lanes import UNROUTABLE
 from worker.settling import settle
 
 pytestmark = [pytest.mark.usefixtures("lanes"), pytest.mark.filterwarnings("error")]
@@ -78,7 +77,7 @@ def test_all_statements_at_once_neither_deadlock_nor_lie(connection, database_ur
                 sweep_dead_leases(own, 3, 100)
                 sweep_overdue(own, 100)
                 close_foreign(own, 100)
-                adopt_missed(own, UNROUTABLE, 100)
+                adopt_missed(own, "scraping_jobs", 100)
 
     def application(seed):
         choose = random.Random(seed)  # noqa: S311 - a lot to draw, not a secret

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from db.queries import beating
+from db.queries.beating import Renewed
 from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases, sweep_overdue
 from db.session import connect
 from tests.fleet import eventually
@@ -139,7 +140,7 @@ async def test_a_beat_that_came_first_wins_against_a_sweep_that_already_looked(c
     job_id, claimed = await claimed_job(connection, pool)
     set_task(connection, claimed.id, EXPIRED)
     with connect(database_url, autocommit=False) as beat:
-        assert beating.renew(beat, [claimed.id], [claimed.token], TTL) == {claimed.token}
+        assert beating.renew(beat, [claimed.id], [claimed.token], TTL) == [Renewed(claimed.token, None)]
         # When the sweep comes, it does not wait
         assert sweep(connection) == []
         beat.commit()
@@ -154,7 +155,7 @@ async def test_a_sweep_that_came_first_wins_against_the_beat(connection, databas
     with connect(database_url, autocommit=False) as sweeping:
         assert len(sweep(sweeping)) == 1
         sweeping.commit()
-    assert beating.renew(connection, [claimed.id], [claimed.token], TTL) == set()
+    assert beating.renew(connection, [claimed.id], [claimed.token], TTL) == []
     assert task(connection, job_id)["state"] == "waiting"
 
 

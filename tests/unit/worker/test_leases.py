@@ -9,7 +9,17 @@ from worker.clock import monotonic
 from worker.leases import Lease
 
 CLAIMED = Claimed(
-    id=1, job_id="j", lane="scrape.tiktok", tenant="user_1", token=uuid4(), epoch=1, failures=2, waits=3, slices=0
+    id=1,
+    job_table="scraping_jobs",
+    job_id="j",
+    lane="scrape.tiktok",
+    tenant="user_1",
+    token=uuid4(),
+    epoch=1,
+    failures=2,
+    max_failures=None,
+    waits=3,
+    slices=0,
 )
 
 

@@ -1,0 +1,162 @@
+"""Handlers of the tests: each does one thing that a handler may do, good or bad.
+
+A process loads them by ``TRAWLER_HANDLERS=tests.handlers``. Those that count their runs need `make_runs`.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+
+from actors.handlers.contract import Handler, JobContext
+from worker.errors import FailJob, RetryJob, WaitJob
+
+SETTINGS = {"TRAWLER_HANDLERS": "tests.handlers"}
+GATE = 7_204
+"""Key of the advisory lock that holds `gated` up."""
+
+_held: list[bytes] = []
+
+
+class Nothing(msgspec.Struct):
+    """No payload."""
+
+
+class Echo(msgspec.Struct):
+    """What to give back, and a number that a test may get wrong."""
+
+    text: str
+    number: int = 0
+
+
+class Times(msgspec.Struct):
+    """Works at run ``until``; before that it asks for another after ``delay_seconds``."""
+
+    until: int = 2
+    delay_seconds: float = 0
+
+
+class Megabytes(msgspec.Struct):
+    """How much to hold."""
+
+    megabytes: int
+
+
+def make_runs(connection: psycopg.Connection) -> None:
+    """Make the table in which handlers note that they ran."""
+    connection.execute("CREATE TABLE handler_runs (job_id text NOT NULL)")
+
+
+def runs(connection: psycopg.Connection, job_id: str) -> int:
+    """How often a job's handler ran."""
+    found = connection.execute("SELECT count(*) FROM handler_runs WHERE job_id = %s", (job_id,)).fetchone()
+    assert found
+    return int(found[0])
+
+
+async def _count_run(context: JobContext) -> int:
+    async with context.pool.connection() as connection:
+        await connection.execute("INSERT INTO handler_runs VALUES (%s)", (context.lease.job_id,))
+        cursor = await connection.execute(
+            "SELECT count(*) FROM handler_runs WHERE job_id = %s", (context.lease.job_id,)
+        )
+        row = await cursor.fetchone()
+        assert row
+        return int(row[0])
+
+
+async def _echo(context: JobContext, payload: Echo) -> Echo:
+    return payload
+
+
+async def _counted(context: JobContext, payload: Nothing) -> int:
+    return await _count_run(context)
+
+
+async def _gated(context: JobContext, payload: Nothing) -> str:
+    async with context.pool.connection() as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (GATE,))
+    return "through"
+
+
+async def _fail_times(context: JobContext, payload: Times) -> dict[str, int]:
+    count = await _count_run(context)
+    if count < payload.until:
+        delay = timedelta(seconds=payload.delay_seconds)
+        raise RetryJob("mail_refused", f"the mail server refused run {count}", delay)
+    return {"runs": count, "attempt": context.attempt}
+
+
+async def _always_fail(context: JobContext, payload: Nothing) -> None:
+    await _count_run(context)
+    raise RuntimeError("the mail server is on fire")
+
+
+async def _wait_once(context: JobContext, payload: Times) -> dict[str, int]:
+    count = await _count_run(context)
+    if count == 1:
+        raise WaitJob("mail_queue_full", "the mail queue is full", timedelta(seconds=payload.delay_seconds))
+    return {"runs": count, "attempt": context.attempt}
+
+
+async def _give_up(context: JobContext, payload: Nothing) -> None:
+    await _count_run(context)
+    raise FailJob("no_such_mailbox", "mailbox 'nobody' does not exist; correct the address and insert a new job")
+
+
+async def _hang(context: JobContext, payload: Nothing) -> None:
+    await asyncio.sleep(3600)
+
+
+async def _block_loop(context: JobContext, payload: Nothing) -> None:
+    time.sleep(3600)  # noqa: ASYNC251 - the fault under test
+
+
+async def _nul_result(context: JobContext, payload: Nothing) -> dict[str, str]:
+    await _count_run(context)
+    return {"text": "before\0after"}
+
+
+async def _surrogate_result(context: JobContext, payload: Nothing) -> dict[str, str]:
+    await _count_run(context)
+    return {"text": "half a sign: \ud83d"}
+
+
+async def _object_result(context: JobContext, payload: Nothing) -> Any:
+    await _count_run(context)
+    return object()
+
+
+async def _grow(context: JobContext, payload: Megabytes) -> None:
+    for _ in range(payload.megabytes):
+        _held.append(b"x" * 1_000_000)
+        await asyncio.sleep(0)
+
+
+async def _kill_me(context: JobContext, payload: Nothing) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+QUICK = {"retry_base_seconds": 0.1, "retry_cap_seconds": 0.3}
+
+HANDLERS = (
+    Handler("echo", Echo, _echo),
+    Handler("counted", Nothing, _counted),
+    Handler("gated", Nothing, _gated),
+    Handler("fail_times", Times, _fail_times, **QUICK),
+    Handler("always_fail", Nothing, _always_fail, **QUICK),
+    Handler("wait_once", Times, _wait_once),
+    Handler("give_up", Nothing, _give_up),
+    Handler("hang", Nothing, _hang),
+    Handler("block_loop", Nothing, _block_loop),
+    Handler("nul_result", Nothing, _nul_result),
+    Handler("surrogate_result", Nothing, _surrogate_result),
+    Handler("object_result", Nothing, _object_result),
+    Handler("grow", Megabytes, _grow),
+    Handler("kill_me", Nothing, _kill_me),
+)
