@@ -24,6 +24,8 @@ from tests.jobs import (
 )
 from worker.enqueueing import enqueue_scraping_job
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 JOBS = 30
 MANY = 400

@@ -15,6 +15,8 @@ from tests.jobs import (
     task,
 )
 
+pytestmark = pytest.mark.slow
+
 NO_PROVIDER = "http://127.0.0.1:9"
 UNHEALTHY = 75
 END_SECONDS = 30
