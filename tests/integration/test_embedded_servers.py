@@ -32,14 +32,15 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run Pos
 
 # A process that uses the servers: it says where they are, and lets go when its standard input ends.
 OWNER = """
-import json, os, select, sys
+import json, os, select, signal, sys
+# Started from a script in the background, a process ignores Ctrl-C unless it says otherwise.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from worker.embedded import embedded_servers
 try:
     with embedded_servers(Path(sys.argv[1])) as servers:
         forked = os.fork() if "fork" in sys.argv else None
         if forked == 0:
-            import signal
             signal.pause()
         said = {"urls": [servers.database_url, servers.redis_url], "forked": forked}
         try:
