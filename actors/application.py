@@ -13,7 +13,7 @@ from actors.polling import Degraded
 from actors.runtime import Runtime
 from actors.scraping import work_scraping_lane
 from worker.boot import Boot
-from worker.broker import WAKE_BACKGROUND, WAKE_SCRAPING, make_broker, make_redis
+from worker.broker import QUICKLY, WAKE_BACKGROUND, WAKE_SCRAPING, make_broker, make_redis
 from worker.lanes import is_background
 
 WORKER_TIMEOUT_MS = 50
@@ -38,7 +38,8 @@ def make_application(boot: Boot, slots: int, ask_to_end: Callable[[], None]) -> 
         (WAKE_BACKGROUND, work_background_lane, [lane for lane in lanes if is_background(lane)]),
     ):
         _declare(broker, runtime, actor, work, names)
-    return broker, runtime, Degraded(runtime, client.ping, lanes)
+    watch = make_redis(boot.redis_url, connections=1, answer_seconds=QUICKLY, retries=0)
+    return broker, runtime, Degraded(runtime, watch.ping, lanes)
 
 
 def make_worker(broker: RedisBroker, slots: int) -> dramatiq.Worker:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import psycopg
 import structlog
 
 from actors.deciding import retry_or_fail, wait_or_fail
@@ -11,7 +12,7 @@ from actors.handlers.contract import Handler, JobContext
 from actors.runtime import Runtime
 from actors.slices import run_settled
 from db.queries.claiming import BackgroundWork, load_background_work
-from worker.claiming import claim
+from db.session import connection_lost
 from worker.clock import monotonic
 from worker.errors import FailJob, RetryJob, WaitJob
 from worker.job_states import Decision, Ending, JobStatus, cancelled
@@ -24,7 +25,7 @@ async def work_background_lane(runtime: Runtime, lane: str) -> None:
     """Claim and run batches of the lane until there is none or a slice's time is used up."""
     started = monotonic()
     while not runtime.stopping.is_set() and monotonic() - started < runtime.settings.slice_seconds:
-        leases = await claim(runtime.pool, runtime.settings, lane, runtime.owner, runtime.settings.background_batch)
+        leases = await runtime.claim(lane, runtime.settings.background_batch)
         if not leases:
             return
         await work_background_tasks(runtime, leases)
@@ -85,6 +86,11 @@ async def _handle(
         return wait_or_fail(signal.reason, str(signal), lease, runtime.settings, signal.delay)
     except FailJob as signal:
         return Decision(Ending.ERROR, signal.reason, str(signal))
+    except psycopg.OperationalError as error:
+        if connection_lost(error):
+            # Storage that is away is no fault of the job.
+            raise
+        return retry_or_fail("handler_failed", f"{type(error).__name__}: {error}", lease, *timing)
     except Exception as error:
         log.exception("handler_failed", job_type=work.job_type)
         return retry_or_fail("handler_failed", f"{type(error).__name__}: {error}", lease, *timing)

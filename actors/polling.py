@@ -14,7 +14,6 @@ import structlog
 from actors.background import work_background_tasks
 from actors.runtime import Runtime
 from actors.scraping import work_scraping_task
-from worker.claiming import claim
 from worker.clock import monotonic
 from worker.lanes import is_background
 from worker.leases import Lease
@@ -37,14 +36,15 @@ class Degraded(threading.Thread):
         """Watch until the worker stops."""
         away_since: float | None = None
         while not self._runtime.stopping.wait(PING_SECONDS):
+            asked_at = monotonic()
             try:
                 self._ping()
             except redis.RedisError as error:
-                now = monotonic()
-                away_since = away_since or now
+                # Counted from before the question: a Redis that hangs answers it late or never.
+                away_since = away_since or asked_at
                 if (
                     not self._runtime.heartbeat.polling
-                    and now - away_since > self._runtime.settings.degraded_after_seconds
+                    and monotonic() - away_since > self._runtime.settings.degraded_after_seconds
                 ):
                     log.error("redis_away", error=str(error), consequence="this worker polls Postgres until it is back")
                     self._runtime.heartbeat.polling = True
@@ -62,7 +62,7 @@ class Degraded(threading.Thread):
                 if free <= 0:
                     break
                 try:
-                    leases = await claim(self._runtime.pool, self._runtime.settings, lane, self._runtime.owner, free)
+                    leases = await self._runtime.claim(lane, free)
                 except Exception as error:  # the database may be away too; the next look tells
                     log.warning("poll_failed", lane=lane, error=str(error))
                     break

@@ -14,7 +14,9 @@ from actors.handlers.contract import Handler
 from actors.providers import Transports
 from db.session import Pool, make_pool
 from worker.boot import Boot
+from worker.claiming import claim
 from worker.heartbeat import Heartbeat
+from worker.leases import Lease
 from worker.processes import release, rss_mb
 
 log = structlog.get_logger()
@@ -53,6 +55,19 @@ class Runtime(dramatiq.Middleware):
         self.heartbeat.ask_pulse = lambda: loop.call_soon_threadsafe(self.heartbeat.pulse)
         self.heartbeat.start()
         log.info("worker_started", owner=self.owner, slots=worker.worker_threads, release=release())
+
+    async def claim(self, lane: str, count: int = 1) -> list[Lease]:
+        """Lease up to ``count`` tasks of a lane and beat for them, as `worker.claiming.claim`.
+
+        A drain waits for a claim that is under way, since what it leases is this process's to work.
+        """
+        with self.heartbeat.claiming():
+            if self.stopping.is_set():
+                return []
+            leases = await claim(self.pool, self.settings, lane, self.owner, count)
+            for lease in leases:
+                self.heartbeat.add(lease)
+        return leases
 
     def drain(self) -> None:
         """Claim nothing more, and wait until every running slice has left after its page and is settled."""

@@ -9,7 +9,6 @@ from actors.slices import run_settled
 from db.queries.claiming import load_scraping_work
 from platforms.query import read_query, unknown_params
 from platforms.registry import find
-from worker.claiming import claim
 from worker.clock import monotonic
 from worker.errors import ConfigurationError, InvalidJob
 from worker.job_states import Decision, Ending, JobStatus
@@ -25,7 +24,7 @@ async def work_scraping_lane(runtime: Runtime, lane: str) -> None:
     """
     started = monotonic()
     while not runtime.stopping.is_set() and monotonic() - started < runtime.settings.slice_seconds:
-        leases = await claim(runtime.pool, runtime.settings, lane, runtime.owner)
+        leases = await runtime.claim(lane)
         if not leases:
             return
         await work_scraping_task(runtime, leases[0])

@@ -11,6 +11,7 @@ from actors.deciding import retry
 from actors.runtime import Runtime
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
+from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
 from worker.settling import settle
 
 log = structlog.get_logger()
@@ -45,6 +46,10 @@ async def _decide(runtime: Runtime, lease: Lease, work: Callable[[Lease], Awaita
     except psycopg.OperationalError as error:
         # Our own storage away is no fault of the job: it waits, and spends no attempt.
         return Decision(Ending.WAIT, "database_away", str(error), DATABASE_PAUSE)
+    except SCHEMA_MISSING as error:
+        # Not the job's fault. A handler's own missing table does not come here: what handlers raise is judged before.
+        tell_if_missing(error)
+        return Decision(Ending.LOST, "schema_missing")
     except Exception as error:
         # A fault of ours must end as a state that somebody can see, not as a lease that runs out.
         log.exception("slice_failed")

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, Connection, OperationalError
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
@@ -50,6 +50,8 @@ def make_pool(database_url: str, application_name: str, max_size: int) -> Pool:
         min_size=1,
         max_size=max_size,
         timeout=30,
+        # Its pauses between attempts double until then: with the default of 300 s the last takes two minutes.
+        reconnect_timeout=30,
         max_idle=300,
         open=False,
     )
@@ -58,3 +60,11 @@ def make_pool(database_url: str, application_name: str, max_size: int) -> Pool:
 def storable(text: str) -> str:
     """The text as a Postgres ``text`` value can hold it: without NUL and lone surrogates, which providers do send."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def connection_lost(error: OperationalError) -> bool:
+    """Whether the error means that the server cannot be reached or shut the door, and not that a statement failed.
+
+    Libpq's own errors and the pool's carry no SQLSTATE; classes 08 and 57P are Postgres' words for the same.
+    """
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

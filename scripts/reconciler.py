@@ -8,7 +8,7 @@ import threading
 from actors.handlers import load_handlers
 from actors.lanes import served_lanes
 from worker.boot import boot, exit_code
-from worker.broker import WakeUps, make_redis
+from worker.broker import QUICKLY, WakeUps, make_redis
 from worker.errors import ConfigurationError
 from worker.reconciler import Reconciler
 from worker.tether import end_with_parent
@@ -29,7 +29,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     end_with_parent()
-    wakeups = WakeUps(make_redis(booted.redis_url, connections=2))
+    wakeups = WakeUps(make_redis(booted.redis_url, connections=2, answer_seconds=QUICKLY, retries=0))
     Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, lanes).run(stopping)
     return 0
 

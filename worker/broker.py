@@ -11,7 +11,7 @@ import dramatiq
 import redis
 import structlog
 from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
-from dramatiq.errors import BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError, ConnectionClosed
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
@@ -25,26 +25,41 @@ WAKE_BACKGROUND = "wake_background"
 DEAD_MESSAGE_MS = 3_600_000
 
 
-def make_redis(url: str, connections: int = 16) -> "redis.Redis":
-    """A client with a bounded, blocking pool and time-outs: a busy pool waits, a dead server is an error in seconds."""
+QUICKLY = 1.0
+"""Seconds that a client waits which has other work: who tops up wake-ups, and who watches whether Redis answers."""
+
+
+def make_redis(url: str, connections: int = 16, *, answer_seconds: float = 5, retries: int = 2) -> "redis.Redis":
+    """A client with a bounded, blocking pool and time-outs: a busy pool waits, a dead server is an error in seconds.
+
+    A server that takes connections and answers nothing is waited for up to ``answer_seconds`` x (``retries`` + 1)
+    squared, because making a connection anew is tried as often within each try.
+    """
     pool = redis.BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=30,
         socket_connect_timeout=2,
-        socket_timeout=5,
+        socket_timeout=answer_seconds,
         health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.05), 2),
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries),
     )
     return redis.Redis(connection_pool=pool)
 
 
 class WakeUpConsumer(_RedisConsumer):
-    """Acknowledges once.
+    """Acknowledges once, and takes a Redis that hangs like one that is gone.
 
-    dramatiq tries until Redis is back, which would keep a worker from ending meanwhile; a wake-up that was not
-    acknowledged is only sent again.
+    dramatiq tries to acknowledge until Redis is back, which would keep a worker from ending meanwhile; a wake-up that
+    was not acknowledged is only sent again.
     """
+
+    def __next__(self) -> "dramatiq.MessageProxy | None":
+        """The next wake-up, None when there is none. Raises `dramatiq.errors.ConnectionClosed`."""
+        try:
+            return super().__next__()  # type: ignore[no-untyped-call,no-any-return]  # dramatiq's class has no types
+        except redis.TimeoutError as error:
+            raise ConnectionClosed(error) from None
 
     def ack(self, message: dramatiq.MessageProxy) -> None:
         """Acknowledge, or let it be."""

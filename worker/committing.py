@@ -39,7 +39,7 @@ async def commit(pool: Pool, lease: Lease, page: PageWrite) -> PageAnswer:
             continue
         if not answer.owned:
             lease.refuse()
-            raise AuthorityLost("the page named a token that is no longer the task's")
+            raise AuthorityLost("the token is no longer the task's, or a fail-over lost the page before this one")
         if answer.row_open and not answer.page_new and answer.stored_before is None:
             if asked_again:
                 raise AuthorityLost(f"page {page.seq} was stored by another epoch")
@@ -47,6 +47,8 @@ async def commit(pool: Pool, lease: Lease, page: PageWrite) -> PageAnswer:
             asked_again = True
             continue
         lease.renewed(sent_at)
+        if answer.row_open:
+            lease.stored(page.seq)
         if answer.page_new:
             lease.progressed()
         return answer

@@ -1,8 +1,10 @@
 """Keeps the leases of this process alive: one statement a beat for all of them, on a connection of its own."""
 
+import contextlib
 import os
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import psycopg
@@ -13,13 +15,14 @@ from db.queries import beating
 from db.session import connect
 from worker.clock import monotonic
 from worker.leases import Lease
+from worker.missing_schema import tell_if_back, tell_if_missing
 from worker.processes import sign
+from worker.watchdog import UNHEALTHY
 
 log = structlog.get_logger()
 
 RECONNECT_SECONDS = 1.0
-UNHEALTHY = 75
-"""Exit code of a process that cannot do its work any more; a supervisor starts another."""
+WATCH_SECONDS = 1.0
 
 
 class Heartbeat(threading.Thread):
@@ -27,7 +30,9 @@ class Heartbeat(threading.Thread):
 
     A slice older than ``slice_limit_seconds`` counts as hung: it is no longer renewed and is told to end, so a hung
     call cannot keep a lease for ever. A process that has not had a good beat for ``unhealthy_seconds``, or whose event
-    loop has not answered for as long, ends itself: alive but idle is the one state that nobody would notice.
+    loop has not answered for as long, ends itself: alive but idle is the one state that nobody would notice. A second
+    thread watches over that, because a beat may itself hang: a beat without an answer for a quarter of the lease loses
+    its connection and is tried again on another.
     """
 
     def __init__(
@@ -52,10 +57,12 @@ class Heartbeat(threading.Thread):
         self._unhealthy_seconds = unhealthy_seconds
         self._end_process = end_process
         self._held: dict[int, Lease] = {}
+        self._claims = 0
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._ending = threading.Event()
         self._connection: Connection | None = None
+        self._beat_began: float | None = None
         self._last_beat = self._last_pulse = monotonic()
         self.polling = False
         self.ask_pulse: Callable[[], object] | None = None
@@ -65,6 +72,18 @@ class Heartbeat(threading.Thread):
         """Renew this lease from now on."""
         with self._lock:
             self._held[lease.task_id] = lease
+
+    @contextlib.contextmanager
+    def claiming(self) -> Iterator[None]:
+        """A claim is under way: what it leases counts as held before anybody knows of it."""
+        with self._lock:
+            self._claims += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._claims -= 1
+                self._idle.notify_all()
 
     def remove(self, lease: Lease) -> None:
         """Stop renewing it: it was settled or lost."""
@@ -80,9 +99,9 @@ class Heartbeat(threading.Thread):
             return len(self._held)
 
     def wait_until_idle(self) -> None:
-        """Wait until no lease is held."""
+        """Wait until no lease is held and no claim under way."""
         with self._idle:
-            self._idle.wait_for(lambda: not self._held)
+            self._idle.wait_for(lambda: not self._held and not self._claims)
 
     def pulse(self) -> None:
         """The event loop is alive."""
@@ -90,17 +109,21 @@ class Heartbeat(threading.Thread):
 
     def run(self) -> None:
         """Beat until `stop`."""
+        threading.Thread(target=self._watch, name="heartbeat watch", daemon=True).start()
         while True:
             pause = self._beat_seconds
+            self._beat_began = monotonic()
             try:
                 self._beat()
+                tell_if_back()
                 self._last_beat = monotonic()
             except psycopg.Error as error:
                 # Also what is no lost connection: a server that is read-only after a fail-over must not end the beats.
-                log.warning("heartbeat_failed", error=str(error))
+                if not tell_if_missing(error):
+                    log.warning("heartbeat_failed", error=str(error))
                 self._disconnect()
                 pause = min(RECONNECT_SECONDS, self._beat_seconds)
-            self._watch()
+            self._beat_began = None
             if self._ending.wait(pause):
                 break
         self._sign_off()
@@ -143,18 +166,30 @@ class Heartbeat(threading.Thread):
                 lease.refuse()
 
     def _watch(self) -> None:
-        if self.ask_pulse is not None:
-            self.ask_pulse()
-        now = monotonic()
-        for what, last in (("database", self._last_beat), ("event loop", self._last_pulse)):
-            if now - last > self._unhealthy_seconds and not self._ending.is_set():
-                log.critical("process_unhealthy", silent=what, seconds=round(now - last, 1))
-                self._end_process(UNHEALTHY)
+        pause = min(WATCH_SECONDS, self._beat_seconds)
+        while not self._ending.wait(pause):
+            if self.ask_pulse is not None:
+                self.ask_pulse()
+            now = monotonic()
+            if self._beat_began is not None and now - self._beat_began > self._lease.total_seconds() / 4:
+                self._shut()
+            for what, last in (("database", self._last_beat), ("event loop", self._last_pulse)):
+                if now - last > self._unhealthy_seconds and not self._ending.is_set():
+                    log.critical("process_unhealthy", silent=what, seconds=round(now - last, 1))
+                    self._end_process(UNHEALTHY)
+
+    def _shut(self) -> None:
+        """End the connection under a beat that waits for its answer, which then fails."""
+        with self._lock, contextlib.suppress(OSError, psycopg.Error):
+            if self._connection is not None:
+                with socket.socket(fileno=os.dup(self._connection.fileno())) as ours:
+                    ours.shutdown(socket.SHUT_RDWR)
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _sign_off(self) -> None:
         try:

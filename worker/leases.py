@@ -30,6 +30,8 @@ class Lease:
         self._refused = False
         self.cancelled: str | None = None
         """Why somebody wants the job stopped; None as long as nobody does."""
+        self.newest_page = 0
+        """Number of the newest page that this holder stored; 0 before the first."""
         self._on_abandon: Callable[[], object] | None = None
 
     def renewed(self, sent_at: float) -> None:
@@ -53,6 +55,10 @@ class Lease:
     def held(self) -> bool:
         """Whether the holder may still act for the task."""
         return not self._refused and monotonic() < self._good_until
+
+    def stored(self, seq: int) -> None:
+        """The page of this number is in the ledger."""
+        self.newest_page = seq
 
     def progressed(self) -> None:
         """A page was stored: errors and waits before it no longer count."""

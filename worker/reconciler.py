@@ -15,10 +15,12 @@ from db.queries import adopting, beating, lanes, scheduling, sweeping
 from db.session import connect
 from worker.broker import WakeUps
 from worker.clock import monotonic
+from worker.missing_schema import tell_if_back, tell_if_missing
 from worker.processes import sign
 from worker.pruning import prune
 from worker.scheduling import fire_due
 from worker.settings import LaneLimits, Settings
+from worker.watchdog import Watchdog
 
 log = structlog.get_logger()
 
@@ -47,20 +49,29 @@ class Reconciler:
         self._redis_away = False
 
     def run(self, stopping: threading.Event) -> None:
-        """Tick until told to stop; a database that goes away is waited for."""
+        """Tick until told to stop; a database that goes away is waited for.
+
+        Without a good tick for ``unhealthy_seconds`` the process ends, so that a supervisor starts another.
+        """
+        watchdog = Watchdog("database", self._settings.unhealthy_seconds)
+        watchdog.start()
         while not stopping.is_set():
             try:
                 with connect(self._database_url, "trawler reconciler") as connection:
                     self._connected(connection)
                     while not stopping.wait(self._settings.reconcile_seconds):
                         self.tick(connection)
+                        watchdog.alive()
                     beating.sign_off(connection, self._owner)
             except psycopg.Error as error:
-                log.warning("reconciler_lost_database", error=str(error))
+                if not tell_if_missing(error):
+                    log.warning("reconciler_lost_database", error=str(error))
                 stopping.wait(RECONNECT_SECONDS)
+        watchdog.stop()
 
     def _connected(self, connection: Connection) -> None:
         lanes.ensure_lanes(connection, [self._limits(name) for name in self._lanes])
+        tell_if_back()
         # After an outage every lease looks dead at once: living workers get one lease's time to beat first.
         self._sweep_leases_from = monotonic() + self._settings.lease_seconds
         self._next_slow = self._next_sweep = self._next_beat = 0.0
@@ -93,12 +104,15 @@ class Reconciler:
     def _see_to_due(self, connection: Connection, now: float) -> None:
         for fired in fire_due(connection, scheduling.clock(connection)):
             log.info("schedule_fired", schedule=fired.name, slot=fired.slot.isoformat(), job=fired.job_id)
+        if now >= self._sweep_leases_from:
+            self._sweep_leases(connection)
+        # After the sweep, so that what it took back is ready in the same round.
         while sweeping.promote_due(connection, BATCH) == BATCH:
             pass
         for job in sweeping.sweep_overdue(connection, BATCH):
             log.info("job_timed_out", job=job)
-        if now < self._sweep_leases_from:
-            return
+
+    def _sweep_leases(self, connection: Connection) -> None:
         for dead in sweeping.sweep_dead_leases(connection, self._settings.park_after_crashes, BATCH):
             log.warning(
                 "lease_swept", task=dead.id, job=dead.job_id, owner=dead.owner, crashes=dead.crashes, state=dead.state

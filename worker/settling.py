@@ -13,6 +13,7 @@ from db.session import Pool, storable
 from worker.clock import monotonic
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
+from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
 from worker.processes import rss_mb
 
 log = structlog.get_logger()
@@ -47,6 +48,7 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
         reason=decision.reason,
         detail=None if decision.detail is None else storable(decision.detail),
         delay=decision.delay,
+        newest_page=lease.newest_page,
         result=decision.result,
         evidence=json.dumps({"seconds": round(monotonic() - lease.claimed_at, 3), "rss_mb": rss_mb()}),
     )
@@ -68,9 +70,14 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
                 result=None,
             )
             continue
+        except SCHEMA_MISSING as error:
+            # There is no task any more that could be told.
+            tell_if_missing(error)
+            return
         except psycopg.OperationalError as error:
             log.warning("settle_repeated", **about, error=str(error))
             if not lease.held:
+                log.warning("lease_lost", **about, reason="lease_not_renewed")
                 return
             repeated = True
             await asyncio.sleep(PAUSE_SECONDS)

@@ -19,6 +19,7 @@ from tests.integration.engine.steps import (
     claimed_job,
     everything,
     in_loop,
+    in_thread,
     lease_of,
     page_of,
     set_row,
@@ -196,9 +197,10 @@ async def test_it_survives_the_end_of_its_connection(connection, pool, heartbeat
 @pytest.mark.parametrize(
     ("fault", "repair"),
     [
-        (
+        pytest.param(
             "ALTER DATABASE {} SET default_transaction_read_only = on",
             "ALTER DATABASE {} RESET default_transaction_read_only",
+            marks=pytest.mark.direct("a backend that began read-only stays so, and a pooler hands it round"),
         ),
         ("ALTER TABLE worker.workers RENAME TO away", "ALTER TABLE worker.away RENAME TO workers"),
     ],
@@ -228,7 +230,7 @@ async def test_it_survives_a_database_that_refuses_to_write(connection, pool, he
 async def test_beats_touch_no_index(connection, database_url):
     # Given a held lease, whose claim is counted already
     adopted_job(connection)
-    async with await AsyncConnection.connect(database_url, autocommit=True) as own:
+    async with await AsyncConnection.connect(database_url, autocommit=True, prepare_threshold=None) as own:
         (claimed,) = await claim_on(own)
         await own.execute("SELECT pg_stat_force_next_flush()")
     counted = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = '{}'::regclass"
@@ -268,3 +270,14 @@ def test_processes_that_were_silent_for_long_are_forgotten(connection):
     connection.execute("UPDATE worker.workers SET last_tick_at = now() - interval '11 min' WHERE id = 'dead'")
     assert beating.forget_silent(connection, timedelta(minutes=10)) == 1
     assert connection.execute("SELECT id FROM worker.workers").fetchall() == [("alive",)]
+
+
+def test_a_drain_waits_for_a_claim_that_is_under_way(heartbeat):
+    # Given
+    with heartbeat.claiming():
+        idle = in_thread(heartbeat.wait_until_idle)
+        # When
+        with pytest.raises(TimeoutError):
+            idle.result(timeout=0.2)
+    # Then
+    idle.result(timeout=10)
