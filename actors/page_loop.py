@@ -59,7 +59,7 @@ class PageLoop:
     async def run(self) -> Decision:
         """Work pages until there is a reason to leave; give that reason. Raises nothing that a provider can cause."""
         started = monotonic()
-        envelope = cursors.resume(self.work.envelope, self.query, self.adapter, utc_now())
+        envelope = cursors.resume(self.work.envelope, self.query, self.adapter, utc_now(), self.work.processed_runs)
         results, target, seq, pages = self.work.processed_results, self.work.target_results, self.work.seq, 0
         while True:
             index = cursors.next_walk(envelope)

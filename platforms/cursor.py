@@ -23,6 +23,8 @@ class Walk(msgspec.Struct, frozen=True):
     end_reason: str | None = None
     barren: Count = 0
     """Pages in a row that brought nothing new."""
+    again: Count = 0
+    """Pages still to come that an earlier walk may have read already, so that nothing new in them proves nothing."""
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -67,13 +69,23 @@ def start(query: Query, adapter: Adapter, now: datetime) -> Envelope:
     )
 
 
-def resume(document: bytes | str | Mapping[str, Any] | None, query: Query, adapter: Adapter, now: datetime) -> Envelope:
+def resume(
+    document: bytes | str | Mapping[str, Any] | None,
+    query: Query,
+    adapter: Adapter,
+    now: datetime,
+    pages_before: int = 0,
+) -> Envelope:
     """The saved envelope if it is good, else what the adapter's policy makes of it. Never raises.
+
+    ``pages_before`` counts the pages the job has read so far: a walk that starts anew meets their results again.
 
     No document, garbage, and the envelope of another provider, endpoint or query start anew. One that is past the
     provider's cursor life, or of another adapter version, follows the adapter's `StaleCursor` policy.
     """
     fresh = start(query, adapter, now)
+    again = max(pages_before, 0)
+    fresh = msgspec.structs.replace(fresh, walks=[msgspec.structs.replace(walk, again=again) for walk in fresh.walks])
     saved = _read(document)
     if saved is None or _identity(saved) != _identity(fresh):
         return fresh

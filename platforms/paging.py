@@ -20,10 +20,11 @@ def advance(
     """The walk after a page that brought ``new_items`` results not seen before.
 
     It ends as ``exhausted`` (the provider said so), ``repeated_cursor`` (the next cursor is the one just asked),
-    ``nothing_new`` (``barren_limit`` pages in a row without anything new) or ``page_ceiling``.
+    ``nothing_new`` (``barren_limit`` pages in a row without anything new) or ``page_ceiling``. Pages that repeat an
+    earlier walk do not count as without anything new.
     """
     ordinal = walk.ordinal + 1
-    barren = 0 if new_items > 0 else walk.barren + 1
+    barren = 0 if new_items > 0 or walk.again > 0 else walk.barren + 1
     cursor = walk.cursor if page.next_cursor is None else page.next_cursor
     if page.ended or page.next_cursor is None:
         reason = "exhausted"
@@ -36,5 +37,11 @@ def advance(
     else:
         reason = None
     return msgspec.structs.replace(
-        walk, cursor=cursor, ordinal=ordinal, barren=barren, ended=reason is not None, end_reason=reason
+        walk,
+        cursor=cursor,
+        ordinal=ordinal,
+        barren=barren,
+        again=max(walk.again - 1, 0),
+        ended=reason is not None,
+        end_reason=reason,
     )

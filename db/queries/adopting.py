@@ -49,8 +49,30 @@ ON CONFLICT (job_table, job_id) DO UPDATE
        deadline_at = CASE WHEN excluded.deadline_at > clock_timestamp() THEN excluded.deadline_at END
  -- A task that closed after this statement's snapshot was closed by an end we cannot see yet.
  WHERE t.state IN ('closed', 'parked') AND t.closed_at < statement_timestamp()
-RETURNING t.lane
+RETURNING t.id, t.job_id, t.lane
 """
+
+# A task without a checkpoint starts at the first page. Where its row has results all the same, its record was lost or
+# pruned: the dedupe keys are read back from what is stored, or the walk would store every creator again. The keys are
+# those of the page loop: the platform's id of the creator, or of the video where the job asks for that.
+_REMEMBER: dict[str, LiteralString] = {
+    "scraping_jobs": """,
+        remembered AS (
+            INSERT INTO worker.seen_creators (task_id, key)
+            SELECT DISTINCT a.id, k.key
+              FROM adopted a
+              JOIN public.scraping_jobs j ON j.id = a.job_id::uuid AND j.processed_results > 0
+              JOIN public.scraping_results r ON r.job_id = j.id
+             CROSS JOIN LATERAL jsonb_array_elements(
+                   CASE jsonb_typeof(r.creators) WHEN 'array' THEN r.creators ELSE '[]' END) c (doc)
+             CROSS JOIN LATERAL (
+                   SELECT CASE lower(btrim(j.search_params ->> 'dedupe')) WHEN 'video' THEN c.doc -> 'video' ->> 'id'
+                               ELSE c.doc -> 'creator' ->> 'id' END AS key) k
+             WHERE k.key IS NOT NULL AND NOT EXISTS (SELECT FROM worker.checkpoints p WHERE p.task_id = a.id)
+            ON CONFLICT DO NOTHING)
+    """,
+    "background_jobs": "",
+}
 
 JOB_TABLES = tuple(_ASKS)
 
@@ -59,7 +81,8 @@ def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tupl
     """Make tasks of the pending rows the inbox names; give the entries taken and the lanes that got work.
 
     An entry whose row is no longer pending, or whose task is open, is dropped: somebody else has seen to it.
-    Locks: inbox entries, then tasks. Plan: inbox by key, rows by primary key.
+    Locks: inbox entries, then tasks. Plan: inbox by key, rows by primary key; results only of a row that has some and
+    whose task has no checkpoint.
     """
     row = connection.execute(
         f"""
@@ -73,7 +96,7 @@ def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tupl
             SELECT {_COLUMNS[job_table]} FROM named n JOIN public.{job_table} j ON j.id = n.id
              WHERE j.status = 'pending'),
         asked AS MATERIALIZED ({_ASKS[job_table]}),
-        adopted AS ({_ADOPT})
+        adopted AS ({_ADOPT}){_REMEMBER[job_table]}
         SELECT (SELECT count(*) FROM taken), coalesce((SELECT array_agg(lane) FROM adopted), '{{}}')
         """.encode(),
         {"job_table": job_table, "batch": batch},
@@ -97,8 +120,9 @@ def adopt_missed(connection: Connection, job_table: str, batch: int) -> list[str
                                 WHERE o.job_table = %(job_table)s AND o.job_id = j.id::text
                                   AND o.state NOT IN ('closed', 'parked'))
              LIMIT %(batch)s),
-        asked AS MATERIALIZED ({_ASKS[job_table]})
-        {_ADOPT}
+        asked AS MATERIALIZED ({_ASKS[job_table]}),
+        adopted AS ({_ADOPT}){_REMEMBER[job_table]}
+        SELECT lane FROM adopted
         """.encode(),
         {"job_table": job_table, "batch": batch},
     ).fetchall()

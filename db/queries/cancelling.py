@@ -11,10 +11,50 @@ CANCELLED = "cancelled: "
 def cancel(connection: Connection, job_id: str, reason: str) -> str | None:
     """Stop a job of either table: at once when nobody runs it, else at its next beat or page.
 
-    Gives the task's state before, ``leased`` meaning that the flag is set; None when there is no open task.
-    Locks: task, then row. Plan: unique key, primary key.
+    Gives the task's state before, ``leased`` meaning that the flag is set, or ``pending`` for a row that was not
+    adopted yet; None when there is neither. Locks: task, then row. Plan: unique key, primary key.
     """
     reason = storable(reason)
+    for _ in range(2):
+        before = _cancel_task(connection, job_id, reason)
+        if before is not None:
+            return before
+        if _cancel_row(connection, job_id, reason):
+            return "pending"
+        # It may have been adopted between the two statements; then it has a task now.
+    return None
+
+
+def _cancel_row(connection: Connection, job_id: str, reason: str) -> bool:
+    """End a pending row that no open task works for. Adoption passes over it, and a claim that came first wins."""
+    return (
+        connection.execute(
+            """
+            WITH open AS (
+                SELECT FROM worker.tasks
+                 WHERE job_table IN ('scraping_jobs', 'background_jobs') AND job_id = %(job_id)s
+                   AND state IN ('ready', 'waiting', 'leased')),
+            scraping AS (
+                UPDATE public.scraping_jobs
+                   SET status = 'error', error = left(%(error)s::text, 4000), completed_at = worker.utc_now(),
+                       updated_at = worker.utc_now()
+                 WHERE id = %(job_id)s::uuid AND status = 'pending' AND NOT EXISTS (SELECT FROM open)
+                RETURNING 1),
+            background AS (
+                UPDATE public.background_jobs
+                   SET status = 'failed', error = left(%(error)s::text, 4000), failed_at = worker.utc_now(),
+                       updated_at = worker.utc_now()
+                 WHERE id = %(job_id)s::uuid AND status = 'pending' AND NOT EXISTS (SELECT FROM open)
+                RETURNING 1)
+            SELECT FROM scraping UNION ALL SELECT FROM background
+            """,
+            {"job_id": job_id, "error": CANCELLED + reason},
+        ).rowcount
+        > 0
+    )
+
+
+def _cancel_task(connection: Connection, job_id: str, reason: str) -> str | None:
     row = connection.execute(
         """
         WITH open AS MATERIALIZED (

@@ -62,6 +62,7 @@ class ScrapingWork:
     search_params: Any
     target_results: int
     processed_results: int
+    processed_runs: int
     deadline_at: datetime | None
     seq: int
     envelope: Any
@@ -76,7 +77,7 @@ async def load_scraping_work(connection: AsyncConnection[Any], task_id: int) -> 
         await cursor.execute(
             """
             SELECT j.status, j.platform, j.keywords, j.target_username, j.region, j.search_params, j.target_results,
-                   j.processed_results, t.deadline_at, coalesce(c.seq, 0) AS seq, c.envelope
+                   j.processed_results, j.processed_runs, t.deadline_at, coalesce(c.seq, 0) AS seq, c.envelope
               FROM worker.tasks t
               JOIN public.scraping_jobs j ON j.id = t.job_id::uuid
               LEFT JOIN worker.checkpoints c ON c.task_id = t.id

@@ -15,7 +15,9 @@ WITH fence AS MATERIALIZED (
            CASE WHEN t.cancel_at IS NOT NULL THEN coalesce(t.cancel_reason, '') END AS cancelled
       FROM worker.tasks t
      WHERE t.id = %(task_id)s AND t.state = 'leased' AND t.token = %(token)s
-       FOR NO KEY UPDATE),
+       -- A fail-over may have lost the holder's pages before this one: then it may not go on from what it remembers.
+       AND coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = t.id), 0) >= %(seq)s - 1
+       FOR NO KEY UPDATE OF t),
 job AS MATERIALIZED (
     SELECT j.id, j.processed_results, j.target_results, j.timeout_at
       FROM fence f JOIN public.scraping_jobs j ON j.id = f.job_id::uuid
@@ -135,7 +137,8 @@ async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> Page
 
     A creator already stored by the task is left out, and none is stored past the row's target. One statement, hence
     one snapshot: exact because only the fence's holder writes a task's keys, and the row is locked before it is read.
-    Locks: task, then row. Plan: primary keys only.
+    Not owned, too, when the page before this one is not in the ledger: a fail-over lost it, and it must be asked for
+    again. Locks: task, then row. Plan: primary keys only.
     """
     async with connection.cursor(row_factory=class_row(PageAnswer)) as cursor:
         await cursor.execute(_COMMIT_PAGE, {name: getattr(page, name) for name in PageWrite.__slots__})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import class_row, dict_row
@@ -88,7 +88,7 @@ def lanes(connection: Connection) -> list[dict[str, Any]]:
     return _all(
         connection,
         """
-        SELECT n.lane, n.paused, n.max_running, n.max_per_tenant,
+        SELECT n.lane, n.paused, n.pause_reason, n.max_running, n.max_per_tenant,
                CASE WHEN n.cooldown_until > clock_timestamp() THEN n.cooldown_until END AS cooldown_until,
                CASE WHEN n.cooldown_until > clock_timestamp() THEN n.cooldown_reason END AS cooldown_reason,
                count(t.id) FILTER (WHERE t.state = 'leased') AS running,
@@ -114,10 +114,10 @@ def workers(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
-def job_counts(connection: Connection) -> dict[str, int]:
-    """How many jobs have each status. Plan: one scan of the application's rows."""
+def job_counts(connection: Connection, table: Literal["scraping_jobs", "background_jobs"]) -> dict[str, int]:
+    """How many jobs of a table have each status. Plan: one scan of the application's rows."""
     rows = connection.execute(
-        "SELECT status, count(*) FROM public.scraping_jobs GROUP BY status ORDER BY status"
+        f"SELECT status, count(*) FROM public.{table} GROUP BY status ORDER BY status".encode()
     ).fetchall()
     return dict(rows)
 

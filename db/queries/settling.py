@@ -30,6 +30,8 @@ class Settlement:
     reason: str
     detail: str | None = None
     delay: timedelta = timedelta(0)
+    newest_page: int = 0
+    """Number of the newest page the holder stored; a task that lacks it is not closed."""
     result: str | None = None
     """What a background job gives, as JSON text."""
     evidence: str | None = None
@@ -37,6 +39,8 @@ class Settlement:
 
 
 _OWN = "id = %(task_id)s AND state = 'leased' AND token = %(token)s"
+# A fail-over may have lost pages that the holder counts as stored: what it thinks finished is not.
+_WHOLE = """coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = %(task_id)s), 0) >= %(newest_page)s"""
 _GIVE_UP_LEASE = "last_token = token, token = NULL, owner = NULL, expires_at = NULL, slices = slices + 1"
 _NOTE = """
     INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, detail, evidence, started_at)
@@ -49,8 +53,8 @@ _NOTE = """
 async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Settled:
     """End a task and its row: ``completed``, ``error`` or ``timeout``; results stay.
 
-    A row that is no longer ``processing`` keeps its word; if it is pending again, adoption hears of it.
-    Locks: task, then row. Plan: two primary keys.
+    A row that is no longer ``processing`` keeps its word; if it is pending again, adoption hears of it. A task whose
+    newest pages a fail-over lost is not the holder's to end. Locks: task, then row. Plan: three primary keys.
     """
     return await _settle(
         connection,
@@ -61,7 +65,7 @@ async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Set
                SET state = 'closed', closed_at = clock_timestamp(), end_reason = %(reason)s::text,
                    failures = failures + (%(outcome)s::text = 'error' AND %(reason)s::text <> 'cancelled')::integer,
                    {_GIVE_UP_LEASE}
-             WHERE {_OWN}
+             WHERE {_OWN} AND {_WHOLE}
             RETURNING id, job_table, job_id, epoch, claimed_at, failures),
         row AS ({CLOSE_ROW[settlement.job_table]}),
         again AS (

@@ -161,7 +161,8 @@ def close_foreign(connection: Connection, batch: int) -> int:
         """
         WITH gone AS MATERIALIZED (
             SELECT t.id FROM worker.tasks t
-             WHERE t.state IN ('ready', 'waiting')
+             -- Named, because a later release may have tasks of tables that this one knows nothing of.
+             WHERE t.state IN ('ready', 'waiting') AND t.job_table IN ('scraping_jobs', 'background_jobs')
                AND NOT EXISTS (SELECT FROM public.scraping_jobs j
                                 WHERE t.job_table = 'scraping_jobs' AND j.id = t.job_id::uuid
                                   AND j.status IN ('pending', 'processing'))

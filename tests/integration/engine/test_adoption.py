@@ -183,6 +183,7 @@ def test_a_fault_of_the_triggers_breaks_no_write_of_the_application(connection, 
     assert adopt_missed(connection, "scraping_jobs", 1000) == [LANE]
 
 
+@pytest.mark.direct("SET ROLE holds for a session")
 def test_a_role_without_rights_on_our_schema_may_insert_and_update(connection):
     # Given the application's role, which knows nothing of the schema worker
     role = Identifier(f"app_{uuid4().hex[:8]}")

@@ -78,7 +78,7 @@ async def test_the_default_deadline_is_set_once_and_kept_by_later_claims(connect
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 async def test_a_deadline_of_the_application_is_kept(connection, database_url, zone):
     adopted_job(connection, timeout_at="2031-07-01 12:00:00")
-    async with await AsyncConnection.connect(database_url, autocommit=True) as own:
+    async with await AsyncConnection.connect(database_url, autocommit=True, prepare_threshold=None) as own:
         await own.execute(f"SET TIME ZONE '{zone}'".encode())
         (claimed,) = await claim_on(own)
     assert value(connection, "SELECT timeout_at::text FROM scraping_jobs") == "2031-07-01 12:00:00"
@@ -199,7 +199,7 @@ def test_a_claim_asked_again_while_the_first_is_still_at_it_leases_one_task(conn
     tokens = [uuid4()]
 
     async def ask():
-        async with await AsyncConnection.connect(database_url, autocommit=True) as own:
+        async with await AsyncConnection.connect(database_url, autocommit=True, prepare_threshold=None) as own:
             return await claim_on(own, tokens)
 
     with connect(database_url, autocommit=False) as holder:
@@ -288,7 +288,7 @@ def test_eight_processes_claiming_at_once_never_pass_the_cap(connection, databas
 
     async def process():
         most, got, held = 0, 0, []
-        async with await AsyncConnection.connect(database_url, autocommit=True) as own:
+        async with await AsyncConnection.connect(database_url, autocommit=True, prepare_threshold=None) as own:
             while got < 25:
                 claimed = await claim_on(own)
                 cursor = await own.execute("SELECT count(*) FROM worker.tasks WHERE state = 'leased'")

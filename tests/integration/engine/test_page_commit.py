@@ -291,7 +291,7 @@ def test_a_backend_that_dies_inside_the_commit_leaves_nothing_and_the_repeat_sto
 
 async def test_times_in_the_application_s_tables_are_utc_in_every_session(connection, database_url):
     adopted_job(connection)
-    async with await AsyncConnection.connect(database_url, autocommit=True) as own:
+    async with await AsyncConnection.connect(database_url, autocommit=True, prepare_threshold=None) as own:
         await own.execute("SET TIME ZONE 'America/New_York'")
         (claimed,) = await claim_on(own)
         await commit_page(own, page_of(claimed))

@@ -174,3 +174,11 @@ def test_a_stale_envelope_ends_all_walks_where_that_is_the_policy(changes, now):
 def test_cursors_that_do_not_expire_are_good_for_years():
     resumed = cursor.resume(cursor.encode(saved()), QUERY, adapter(lifetime=None), NOW + timedelta(days=900))
     assert resumed == saved()
+
+
+@pytest.mark.parametrize(("pages_before", "again"), [(0, 0), (7, 7), (-1, 0)])
+def test_a_walk_that_starts_anew_knows_how_many_pages_it_may_meet_again(pages_before, again):
+    anew = cursor.resume(None, QUERY, adapter(), NOW, pages_before)
+    assert {walk.again for walk in anew.walks} == {again}
+    # But not one that goes on
+    assert cursor.resume(cursor.encode(saved()), QUERY, adapter(), NOW, pages_before) == saved()

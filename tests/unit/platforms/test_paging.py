@@ -42,6 +42,18 @@ def test_barren_pages_in_a_row_end_a_walk():
     assert reasons == [None, None, None, None, None, "nothing_new"]
 
 
+def test_pages_that_an_earlier_walk_has_read_prove_nothing():
+    # Given a walk that starts anew after four pages whose results are stored
+    walk = Walk("a", 0, again=4)
+    reasons = []
+    # When it meets them again, and after them three pages more that bring nothing
+    for cursor in range(30, 240, 30):
+        walk = advance(walk, page(cursor), 0)
+        reasons.append(walk.end_reason)
+    # Then only those ended it
+    assert reasons == [None] * 6 + ["nothing_new"]
+
+
 def test_the_page_ceiling_ends_a_walk():
     assert advance(Walk("a", 0, ordinal=8), page(), 5, page_ceiling=10).end_reason is None
     assert advance(Walk("a", 0, ordinal=9), page(), 5, page_ceiling=10).end_reason == "page_ceiling"
