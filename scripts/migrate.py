@@ -15,16 +15,17 @@ from worker.settings import load_settings
 
 
 def main() -> int:
-    """Migrate; 0 when the database is up to date, 2 when it cannot be reached or refuses."""
+    """Migrate; 0 when the database is up to date or newer, 2 when it cannot be reached or refuses."""
     argparse.ArgumentParser(prog="./run migrate", description=__doc__).parse_args()
     try:
         database_url, _ = find_servers(load_settings())
         check_database(database_url)
-        migrate(database_url)
+        revision = migrate(database_url)
     except (ConfigurationError, DBAPIError, psycopg.Error) as error:
         print(f"migrate: {redact(str(error)).strip()}", file=sys.stderr)
         return 2
-    print(f"the database is at revision {newest_revision()}")
+    newer = "" if revision == newest_revision() else f", newer than this release's {newest_revision()}: left as it is"
+    print(f"the database is at revision {revision}{newer}")
     return 0
 
 

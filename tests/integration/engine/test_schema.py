@@ -7,6 +7,7 @@ from db.migrating import migrate
 from db.models import Base
 from db.revision import current_revision, newest_revision
 from db.session import connect, sqlalchemy_url
+from worker.boot import check_schema
 
 EVERYTHING = """
 SELECT format('column %s.%s %s %s %s %s', table_name, column_name, udt_name, character_maximum_length, is_nullable,
@@ -59,3 +60,13 @@ def test_a_table_the_application_made_is_left_exactly_as_it_is(empty_database):
 def test_a_database_without_our_schema_has_no_revision(empty_database):
     with connect(empty_database) as connection:
         assert current_revision(connection) is None
+
+
+def test_a_schema_newer_than_the_release_is_left_as_it_is_because_a_roll_back_migrates_too(connection, database_url):
+    # Given a database that a later release has migrated
+    connection.execute("UPDATE worker.alembic_version SET version_num = '9999'")
+    # When this release is rolled back to, and runs its release command
+    assert migrate(database_url) == "9999"
+    # Then nothing changed, and its processes may start
+    assert current_revision(connection) == "9999"
+    check_schema(database_url)
