@@ -3,11 +3,11 @@
 Services in other languages insert a row into ``scraping_jobs``; both ways are equal.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
@@ -15,6 +15,9 @@ from psycopg.pq import TransactionStatus
 from db.queries import enqueueing
 from db.queries.enqueueing import NewScrapingJob
 from worker.broker import WakeUps
+
+Wanted = TypeVar("Wanted")
+Insert: TypeAlias = Callable[[Connection, Wanted, str | None], tuple[str, str | None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,7 @@ def enqueue_scraping_job(
         campaign_id=campaign_id,
         search_params=search_params,
     )
-    with _in_the_caller_s_transaction(connection):
-        inserted = enqueueing.insert_scraping_job(connection, wanted, idempotency_key)
-    return _enqueued(connection, inserted, idempotency_key)
+    return _enqueue(connection, enqueueing.insert_scraping_job, wanted, idempotency_key)
 
 
 def enqueue_scraping_jobs(connection: Connection, jobs: Sequence[NewScrapingJob]) -> list[str]:
@@ -83,9 +84,7 @@ def enqueue_background_job(
     if scheduled_for is not None and scheduled_for.tzinfo is None:
         raise ValueError(f"scheduled_for is {scheduled_for.isoformat()} without a time zone; expected one, e.g. UTC")
     wanted = enqueueing.NewBackgroundJob(job_type, payload, priority, max_retries, scheduled_for)
-    with _in_the_caller_s_transaction(connection):
-        inserted = enqueueing.insert_background_job(connection, wanted, idempotency_key)
-    return _enqueued(connection, inserted, idempotency_key)
+    return _enqueue(connection, enqueueing.insert_background_job, wanted, idempotency_key)
 
 
 @contextmanager
@@ -98,11 +97,16 @@ def _in_the_caller_s_transaction(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _enqueued(connection: Connection, inserted: tuple[str, str | None] | None, key: str | None) -> Enqueued:
-    if inserted is None and key is not None:
-        return Enqueued(enqueueing.job_of_key(connection, key), lane=None, created=False)
-    assert inserted is not None  # noqa: S101 - without a key the row is always inserted
-    return Enqueued(*inserted, created=True)
+def _enqueue(connection: Connection, insert: Insert[Wanted], wanted: Wanted, key: str | None) -> Enqueued:
+    while True:
+        with _in_the_caller_s_transaction(connection):
+            inserted = insert(connection, wanted, key)
+        if inserted is not None:
+            return Enqueued(*inserted, created=True)
+        assert key is not None  # noqa: S101 - without a key the row is always inserted
+        # A taken key may be pruned before it is read; then it is free, and the next try takes it.
+        if (known := enqueueing.job_of_key(connection, key)) is not None:
+            return Enqueued(known, lane=None, created=False)
 
 
 def wake(wakeups: WakeUps, enqueued: Enqueued) -> None:

@@ -1,5 +1,6 @@
 """Rules for jobs that no task works for: the row is gone, not ours, has ended, or is not adopted yet."""
 
+from db.queries.cancelling import CANCELLED
 from scripts.explaining.picture import Answer, Picture, Rule, words
 from worker.job_states import JobStatus
 
@@ -46,6 +47,8 @@ def _ended(p: Picture) -> Answer | None:
     if p.row is None or p.row.status in OPEN:
         return None
     status = p.row.status
+    if (p.row.error or "").startswith(CANCELLED) and not (p.task and p.task.cancel_at):
+        return "cancelled", f"It was {p.row.error}; nobody had adopted it then."
     if p.task is None:
         return "ended_without_us", f"The row is '{status}' and never was a task: somebody else ended it."
     if p.task.state != "closed":

@@ -13,7 +13,12 @@ SWEEP_WAITS = timedelta(seconds=60)
 def _cancelling(p: Picture) -> Answer | None:
     if p.task is None or p.task.cancel_at is None:
         return None
-    how = "its worker stops at its next beat or page" if p.task.state == "leased" else "it will not be started again"
+    if p.task.state != "leased":
+        how = "it will not be started again"
+    elif p.task.job_table == "background_jobs":
+        how = "it ends when its handler returns, which is not interrupted"
+    else:
+        how = "its worker stops at its next beat or page"
     why = p.task.cancel_reason or "no reason given"
     return "cancel_requested", f"Its cancel was asked for at {p.moment(p.task.cancel_at)} ({why}): {how}."
 

@@ -11,8 +11,10 @@ from scripts.tables import console, plain, show_json
 
 Lanes = Annotated[list[str], typer.Argument(help="Names of lanes, as `./run ops status` shows them.")]
 NOW = "cancelled at once"
-ASKED = "asked to stop at its next page"
-FIELDS = {"cancelled": NOW, "asked": ASKED}
+ASKED = {
+    "scraping_jobs": "asked to stop at its next page",
+    "background_jobs": "asked to stop when its handler returns, which is not interrupted",
+}
 OPEN = ("pending", "processing")
 
 
@@ -31,10 +33,11 @@ def cancel(
             if before is None:
                 skipped[job_id] = _why_not(connection, job_id)
             else:
-                done[job_id] = ASKED if before == "leased" else NOW
+                row = explaining.find_row(connection, job_id) if before == "leased" else None
+                done[job_id] = ASKED[row.job_table] if row else NOW
     if as_json:
-        told = {name: [job_id for job_id, what in done.items() if what == text] for name, text in FIELDS.items()}
-        show_json(told | {"skipped": skipped})
+        now = [job_id for job_id, what in done.items() if what == NOW]
+        show_json({"cancelled": now, "asked": [job_id for job_id in done if job_id not in now], "skipped": skipped})
     else:
         for job_id in ids:
             console.print(f"{job_id}  {done.get(job_id) or 'skipped: ' + plain(skipped[job_id])}", soft_wrap=True)

@@ -11,7 +11,7 @@ import redis
 import typer
 
 from db.session import connect
-from worker.boot import check_schema, find_servers
+from worker.boot import check_database, check_schema, find_servers
 from worker.broker import make_redis
 from worker.errors import ConfigurationError
 from worker.logging import redact
@@ -30,8 +30,7 @@ def database(*, any_schema: bool = False) -> Iterator[psycopg.Connection]:
     """
     try:
         database_url, _ = find_servers(load_settings())
-        if not any_schema:
-            check_schema(database_url)
+        (check_database if any_schema else check_schema)(database_url)
         with connect(database_url, "trawler ops") as connection:
             yield connection
     except (ConfigurationError, psycopg.Error) as error:
@@ -50,6 +49,11 @@ def fail(problem: str, code: int) -> NoReturn:
     """End the command with a line on standard error."""
     print(f"ops: {problem}", file=sys.stderr)
     raise typer.Exit(code) from None
+
+
+def warn(what: str) -> None:
+    """A line on standard error; the command goes on."""
+    print(f"ops: {what}", file=sys.stderr)
 
 
 def job_ids(values: list[str]) -> list[str]:

@@ -17,16 +17,19 @@ from worker.settings import load_settings
 def status(as_json: AsJson = False) -> None:
     """Show lanes, processes and how many jobs stand where. Example: ./run ops status."""
     with database() as connection:
-        jobs = inspecting.job_counts(connection)
+        jobs = inspecting.job_counts(connection, "scraping_jobs")
+        background = inspecting.job_counts(connection, "background_jobs")
         lanes = inspecting.lanes(connection)
         processes = inspecting.workers(connection)
     if as_json:
-        show_json({"jobs": jobs, "lanes": lanes, "processes": processes})
+        show_json({"jobs": jobs, "background_jobs": background, "lanes": lanes, "processes": processes})
         return
-    console.print("Jobs: " + (", ".join(f"{count} {name}" for name, count in jobs.items()) or "none"), markup=False)
-    show_table(
-        "Lanes", lanes, ["lane", "running", "max_running", "ready", "waiting", "parked", "paused", "cooldown_reason"]
-    )
+    for title, counts in (("Scraping jobs", jobs), ("Background jobs", background)):
+        told = ", ".join(f"{count} {name}" for name, count in counts.items())
+        console.print(f"{title}: {told or 'none'}", markup=False)
+    for lane in lanes:
+        lane["held back"] = lane["pause_reason"] if lane["paused"] else lane["cooldown_reason"]
+    show_table("Lanes", lanes, ["lane", "running", "max_running", "ready", "waiting", "parked", "paused", "held back"])
     show_table("Processes", processes, ["kind", "id", "host", "pid", "slots", "in_use", "silent_seconds"])
 
 

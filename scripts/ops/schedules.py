@@ -7,9 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail
+from db.queries import inspecting
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, warn
 from scripts.tables import console, plain, show_json, show_table
 from worker import scheduling
+from worker.lanes import background_lane
+
+ALIVE_SECONDS = 30
+"""A worker that was silent for longer counts as dead: two beats at their usual pace."""
 
 app = typer.Typer(help="Background jobs put in by the clock.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -59,7 +64,19 @@ def put(
             priority=priority,
             enabled=enabled,
         )
+        served = background_lane(job_type) in {lane["lane"] for lane in inspecting.lanes(connection)}
+        alive = any(
+            process["kind"] == "worker" and process["silent_seconds"] < ALIVE_SECONDS
+            for process in inspecting.workers(connection)
+        )
         (one,) = (s for s in scheduling.list_schedules(connection) if s.stored.name == name)
+    if not served:
+        warn(
+            f"no release that ran here has a handler of {job_type!r}: its jobs will fail; correct --job-type, or start "
+            "a reconciler and workers that have one"
+        )
+    elif not alive:
+        warn("no worker is alive: its jobs will wait; start some: ./run up")
     if as_json:
         show_json(asdict(one.stored) | {"firings": one.firings, "problem": one.problem})
     else:

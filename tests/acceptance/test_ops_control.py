@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from db.queries import adopting
 from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
 from platforms.simulator.settings import SEARCH_PATH
@@ -120,6 +121,23 @@ class TestCancel:
         assert "cancelled at once" in fleet.ops("cancel", job_id, "--reason", "not needed").stdout
         assert background(rows, job_id) == {"status": "failed", "error": "cancelled: not needed"}
 
+    def test_of_a_running_background_job_says_that_its_handler_is_not_interrupted(self, fleet, rows):
+        # Given a background job whose handler runs, as its task says
+        job_id = insert_background(rows, due="1 h")
+        eventually(lambda: state(rows, job_id) == "waiting")
+        rows.execute(
+            "UPDATE worker.tasks SET state = 'leased', token = gen_random_uuid(), owner = 'w',"
+            " expires_at = clock_timestamp() + interval '1 h' WHERE job_id = %s",
+            (job_id,),
+        )
+        # When it is cancelled
+        told = fleet.ops("cancel", job_id, "--reason", "late").stdout
+        # Then the command promises no more than what happens
+        assert "asked to stop when its handler returns" in told
+        assert "page" not in told
+        assert "when its handler returns" in fleet.ops("explain", job_id).stdout
+        rows.execute("DELETE FROM worker.tasks WHERE job_id = %s", (job_id,))
+
     def test_of_a_finished_and_an_unknown_job_is_skipped_with_the_reason(self, fleet, rows):
         job_id = insert_job(rows, keywords=["done"], target_results=1, search_params=THIN)
         eventually(lambda: is_final(rows, job_id))
@@ -137,6 +155,59 @@ class TestCancel:
         done = fleet.ops(*arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr
+
+
+class TestCancelOfWhatNobodyAdopted:
+    """Against a database without any process of ours."""
+
+    @pytest.fixture
+    def alone(self, database_url, redis_url, tmp_path):
+        return Fleet(database_url, redis_url, "", tmp_path, COLUMNS=str(WIDTH))
+
+    def test_a_pending_row_that_no_reconciler_has_seen_is_cancelled(self, alone, connection):
+        # Given a row of each table, and no reconciler
+        scraping, job_id = insert_job(connection), insert_background(connection)
+        # When they are cancelled
+        done = alone.ops("cancel", scraping, job_id, "--reason", "too early")
+        # Then they have ended, and say why
+        assert (done.returncode, done.stdout.count("cancelled at once")) == (0, 2), done.stderr
+        assert (job(connection, scraping)["status"], job(connection, scraping)["error"]) == (
+            "error",
+            "cancelled: too early",
+        )
+        assert background(connection, job_id) == {"status": "failed", "error": "cancelled: too early"}
+        assert alone.ops("explain", scraping).stdout.startswith("It was cancelled: too early")
+        # And adoption passes over them
+        for table in adopting.JOB_TABLES:
+            assert adopting.adopt_from_inbox(connection, table, 10) == (1, [])
+        assert "skipped: it is error" in alone.ops("cancel", scraping, "--reason", "again").stdout
+
+    def test_a_schedule_of_a_type_that_nobody_serves_is_put_with_a_warning(self, alone, connection):
+        put = ("schedules", "put", "nightly", "0 3 * * *", "--job-type")
+        # Given no lane of that type
+        done = alone.ops(*put, "no_such_type")
+        assert done.returncode == 0
+        assert "no release that ran here has a handler of 'no_such_type'" in done.stderr
+        # And given one, but no worker
+        connection.execute("INSERT INTO worker.lanes (lane, max_running, max_per_tenant) VALUES ('job.noop', 1, 1)")
+        done = alone.ops(*put, "noop", "--json")
+        assert "no worker is alive" in done.stderr
+        assert json.loads(done.stdout)["job_type"] == "noop"
+
+
+class TestStatus:
+    def test_counts_both_tables_and_says_why_a_lane_is_held_back(self, fleet, rows, open_lanes):
+        insert_background(rows, due="1 h")
+        fleet.ops("pause", LANE, "--reason", "billing")
+        told = fleet.ops("status")
+        assert (told.returncode, told.stderr) == (0, "")
+        assert "Background jobs: " in told.stdout
+        assert " pending" in told.stdout.partition("Background jobs: ")[2].splitlines()[0]
+        assert "billing" in told.stdout
+        assert fits(told.stdout)
+        told = json.loads(fleet.ops("status", "--json").stdout)
+        assert told["background_jobs"]["pending"] >= 1
+        assert {lane["pause_reason"] for lane in told["lanes"] if lane["lane"] == LANE} == {"billing"}
 
 
 class TestPauseAndResume:

@@ -224,10 +224,13 @@ class Engine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         job_id = _one(sorted(self.now.rows), pick)
         task = self.now.tasks.get(job_id)
+        not_adopted = "pending" if self.now.rows[job_id]["status"] == "pending" else None
         before = cancelling.cancel(self.world.connection, job_id, "not wanted")
-        assert before == (task["state"] if task and task["state"] in OPEN else None)
+        assert before == (task["state"] if task and task["state"] in OPEN else not_adopted)
         self._after("cancel", job_id)
-        if before is not None and before != "leased":
+        if before == "pending":
+            assert self.now.rows[job_id]["status"] in FINAL[1:]
+        elif before is not None and before != "leased":
             assert self.now.tasks[job_id]["state"] == "closed"
 
     @precondition(lambda self: self.now.rows)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db.queries import enqueueing
 from db.queries.enqueueing import NewScrapingJob
 from tests.integration.engine.steps import JOB_LANE, LANE, adopt, make_lanes
 from tests.jobs import task
@@ -63,3 +64,23 @@ def test_the_same_key_gives_the_same_background_job(connection):
     second = enqueue_background_job(connection, job_type="noop", payload={"other": 1}, idempotency_key="k")
     assert (second.job_id, second.created) == (first.job_id, False)
     assert connection.execute("SELECT count(*) FROM background_jobs").fetchone() == (1,)
+
+
+def test_a_key_that_is_pruned_between_two_looks_is_taken_anew(connection, monkeypatch):
+    # Given a key that names a job
+    first = enqueue_background_job(connection, job_type="noop", payload={}, idempotency_key="k")
+    look = enqueueing.job_of_key
+
+    def pruned_before(on, key):
+        # When it is pruned after it was found taken, and before it is read
+        monkeypatch.setattr(enqueueing, "job_of_key", look)
+        on.execute("DELETE FROM worker.enqueue_keys")
+        return look(on, key)
+
+    monkeypatch.setattr(enqueueing, "job_of_key", pruned_before)
+    second = enqueue_background_job(connection, job_type="noop", payload={}, idempotency_key="k")
+    # Then it is free, and the call makes a job, which it names from then on
+    assert second.created
+    assert second.job_id != first.job_id
+    third = enqueue_background_job(connection, job_type="noop", payload={}, idempotency_key="k")
+    assert (third.job_id, third.created) == (second.job_id, False)
