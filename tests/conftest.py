@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -15,20 +16,58 @@ for name in list(os.environ):
     if name.startswith(("TRAWLER_", "SCRAPECREATORS_")):
         del os.environ[name]
 os.environ["TRAWLER_ENV_FILE"] = ""
-GIVEN_DATABASE_URL = os.environ.pop("DATABASE_URL", "")
-GIVEN_REDIS_URL = os.environ.pop("REDIS_URL", "")
+
+
+def taken_away(variable: str) -> str:
+    """Value of a variable that steers the run and that no process of the tests may see.
+
+    It is kept under another name: processes that run tests side by side inherit the environment after it was cleaned.
+    """
+    kept = f"PYTEST_{variable}"
+    os.environ[kept] = os.environ.pop(variable, "") or os.environ.get(kept, "")
+    return os.environ[kept]
+
+
+GIVEN_DATABASE_URL = taken_away("DATABASE_URL")
+GIVEN_REDIS_URL = taken_away("REDIS_URL")
+POOLER = taken_away("TEST_POOLER")
 
 from db.migrating import migrate  # noqa: E402 - the environment comes first
 from db.session import connect, driver_url  # noqa: E402
+from tests.pooler import pgbouncer_program, pooled, pooler_for_all  # noqa: E402
 from worker.embedded import Servers, embedded_servers  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a pooler that is not there before anything starts."""
+    config.addinivalue_line("markers", "direct(reason): cannot go through a transaction pooler, for this reason")
+    if POOLER not in ("", "pgbouncer"):
+        raise pytest.UsageError(f"TEST_POOLER is {POOLER!r}; expected 'pgbouncer', or nothing for no pooler")
+    if POOLER and not pgbouncer_program():
+        raise pytest.UsageError(
+            "TEST_POOLER is 'pgbouncer', and there is no program `pgbouncer` in PATH, /usr/sbin or /usr/local/sbin; "
+            "install it (on Debian and Ubuntu the package pgbouncer), or unset TEST_POOLER"
+        )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what says nothing about a pooler in a run through one."""
+    for item in items if POOLER else []:
+        if marker := item.get_closest_marker("direct"):
+            item.add_marker(pytest.mark.skip(reason=f"direct connections only: {marker.args[0]}"))
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """URLs of a Postgres and a Redis for the whole run: those given in the environment, else our own."""
+    """URLs of a Postgres and a Redis for the whole run: those given in the environment, else our own.
+
+    The URL of Postgres is the server's own, for administration; what is under test goes where `pooled` says.
+    """
     home: Path = tmp_path_factory.mktemp("servers")
     with embedded_servers(home, postgres=not GIVEN_DATABASE_URL, valkey=not GIVEN_REDIS_URL) as own:
-        yield Servers(database_url=GIVEN_DATABASE_URL or own.database_url, redis_url=GIVEN_REDIS_URL or own.redis_url)
+        found = Servers(database_url=GIVEN_DATABASE_URL or own.database_url, redis_url=GIVEN_REDIS_URL or own.redis_url)
+        with pooler_for_all(found.database_url) if POOLER else nullcontext():
+            yield found
 
 
 def other_database(url: str, name: str) -> str:
@@ -53,7 +92,7 @@ def empty_database(servers: Servers) -> Iterator[str]:
     name = f"trawler_empty_{uuid4().hex[:12]}"
     with connect(servers.database_url) as admin:
         admin.execute(f"CREATE DATABASE {name}".encode())
-        yield other_database(servers.database_url, name)
+        yield pooled(other_database(servers.database_url, name))
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
@@ -63,7 +102,7 @@ def database_url(servers: Servers, migrated: str) -> Iterator[str]:
     name = f"trawler_test_{uuid4().hex[:12]}"
     with connect(servers.database_url) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {migrated}".encode())
-        yield other_database(servers.database_url, name)
+        yield pooled(other_database(servers.database_url, name))
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
@@ -71,6 +110,13 @@ def database_url(servers: Servers, migrated: str) -> Iterator[str]:
 def connection(database_url: str) -> Iterator[psycopg.Connection]:
     """A connection to the test's database, in autocommit."""
     with connect(database_url, "test") as connection:
+        yield connection
+
+
+@pytest.fixture
+def witness(servers: Servers, database_url: str) -> Iterator[psycopg.Connection]:
+    """As `connection`, with no pooler before it: it looks on while a test cuts the connections of all others."""
+    with connect(other_database(servers.database_url, urlsplit(database_url).path[1:]), "witness") as connection:
         yield connection
 
 

@@ -57,11 +57,20 @@ def boot() -> Boot:
 
 
 def check_database(database_url: str) -> str | None:
-    """The database's revision, None before the first migration. Raises `ConfigurationError` when it does not answer."""
+    """The database's revision, None before the first migration.
+
+    Raises `ServerUnavailable` when it does not answer, `ConfigurationError` when a pooler refuses transactions.
+    """
     try:
         with connect(database_url) as connection:
             return current_revision(connection)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+        # PgBouncer has one code for all it refuses, so its words must tell.
+        if "statement pooling mode" in str(error):
+            raise ConfigurationError(
+                "DATABASE_URL: a pooler in statement mode refuses transactions; expected transaction or session mode; "
+                "set pool_mode = transaction for this database, or name Postgres itself"
+            ) from None
         raise ServerUnavailable(
             f"DATABASE_URL: Postgres does not answer: {redact(str(error)).strip()}; expected a running server, as "
             "postgresql://user:password@host:port/database; correct the variable or start the server"

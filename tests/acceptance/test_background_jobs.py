@@ -52,8 +52,8 @@ def connection(rows, fleet):
 @pytest.fixture
 def gate(connection, module_database_url):
     """Holds every ``gated`` job up until it is closed."""
-    with connect(module_database_url, "gate") as holder:
-        holder.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+    with connect(module_database_url, "gate", autocommit=False) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (GATE,))
         yield holder
 
 

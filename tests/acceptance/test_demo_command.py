@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from tests.fleet import LONGEST_SECONDS, ROOT, eventually, living
+
+pytestmark = pytest.mark.direct("brings servers of its own")
 
 
 class TestTheDemo:

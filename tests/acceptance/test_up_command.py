@@ -21,6 +21,8 @@ from worker.embedded import Servers, running_servers
 
 END_SECONDS = 5
 
+pytestmark = pytest.mark.direct("brings servers of its own")
+
 
 @dataclass
 class Up:
@@ -164,6 +166,7 @@ class TestUp:
         assert living(family) == []
         assert "Traceback" not in up.log.read_text()
 
+    @pytest.mark.slow
     def test_lets_a_running_slice_leave_after_its_page_on_sigterm(self, up, simulator, home, environment, tmp_path):
         # Given a worker in the middle of a page
         with in_mid_page(up, simulator) as job_id:
@@ -194,6 +197,7 @@ class TestUp:
         up.process.wait()
         eventually(lambda: living(family) == [], END_SECONDS)
 
+    @pytest.mark.slow
     def test_that_is_killed_in_mid_page_leaves_no_process(self, up, simulator):
         # Given a worker in the middle of a page
         with in_mid_page(up, simulator):

@@ -301,6 +301,7 @@ def test_a_clock_that_differs_is_told(connection, healthy):
     assert [finding.seen for finding in findings if "7.0 s apart" in finding.seen]
 
 
+@pytest.mark.direct("SET ROLE holds for a session")
 def test_a_role_that_may_not_write_is_told(connection, healthy):
     role = f"trawler_role_{uuid4().hex[:12]}"
     connection.execute(f"CREATE ROLE {role}")
@@ -318,6 +319,7 @@ def test_a_role_that_may_not_write_is_told(connection, healthy):
         connection.execute(f"DROP ROLE {role}")
 
 
+@pytest.mark.direct("SET ROLE holds for a session")
 def test_a_role_that_may_not_even_read_is_told_once(connection, healthy):
     role = f"trawler_role_{uuid4().hex[:12]}"
     connection.execute(f"CREATE ROLE {role}")

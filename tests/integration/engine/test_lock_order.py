@@ -25,6 +25,7 @@ ROUNDS = 500
 ENDINGS = (Ending.COMPLETED, Ending.ERROR, Ending.TIMEOUT, Ending.OUTSIDE, Ending.CONTINUE, Ending.WAIT, Ending.RETRY)
 
 
+@pytest.mark.slow
 def test_all_statements_at_once_neither_deadlock_nor_lie(connection, database_url):
     # Given a few jobs that everybody fights for
     jobs = [insert_job(connection, user_id=f"user_{n % 3}", target_results=1000) for n in range(JOBS)]

@@ -134,6 +134,7 @@ def test_without_redis_everything_else_goes_on_and_wake_ups_come_when_it_is_back
         assert WakeUps(client).queued(LANE) == 1
 
 
+@pytest.mark.direct("asks when the reconciler's own backend began")
 def test_leases_are_not_swept_before_living_workers_had_a_lease_s_time_to_beat(
     connection, database_url, wakeups, lanes
 ):
@@ -187,6 +188,7 @@ def test_it_survives_the_end_of_its_connection_and_signs_off_when_told(connectio
     assert value(connection, "SELECT count(*) FROM worker.workers") == 0
 
 
+@pytest.mark.direct("a backend that began read-only stays so, and a pooler hands it round")
 def test_it_survives_a_database_that_refuses_to_write(connection, database_url, wakeups):
     # Given a running reconciler
     stopping = threading.Event()
@@ -223,6 +225,7 @@ def test_the_full_sweep_mends_what_the_triggers_missed_at_the_first_tick(connect
     assert wakeups.queued(LANE) == 1
 
 
+@pytest.mark.direct("SET ROLE holds for a session")
 def test_without_the_right_to_make_triggers_the_full_sweep_still_adopts(connection, database_url, reconciler):
     # Given a role of ours that may use the tables and not alter them
     connection.execute("DROP TRIGGER trawler_inserted ON scraping_jobs")

@@ -161,9 +161,10 @@ def test_a_process_that_dies_in_between_leaves_the_slot_to_the_next(connection, 
     # Given a process that has put in the jobs and not committed; nobody waits for it, nobody fires twice
     with closing(connect(database_url, autocommit=False)) as dying:
         assert names(fire_due(dying, NOON + MINUTE)) == ["other", "report"]
+        (pid,) = dying.execute("SELECT pg_backend_pid()").fetchone()
         assert fire_due(connection, NOON + MINUTE) == []
         # When it dies
-        connection.execute("SELECT pg_terminate_backend(%s, 10000)", (dying.info.backend_pid,))
+        assert connection.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,)).fetchone() == (True,)
     # Then nothing was put in, and the next look does it
     assert slots_put_in(connection) == []
     assert next_at(connection) == NOON + MINUTE
