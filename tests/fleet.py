@@ -16,6 +16,7 @@ import psutil
 
 from db.session import connect, driver_url
 from platforms.simulator.running import RunningSimulator
+from tests.pooler import pooled
 
 ROOT = Path(__file__).parents[1]
 LONGEST_SECONDS = 60.0
@@ -71,11 +72,11 @@ class Fleet:
 
     def worker(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start a worker process."""
-        return self._start("actors", *arguments, **settings)
+        return self.start("actors", *arguments, **settings)
 
     def reconciler(self, **settings: str) -> subprocess.Popen[bytes]:
         """Start a reconciler process."""
-        return self._start("scripts.reconciler", **settings)
+        return self.start("scripts.reconciler", **settings)
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """End it with -9, as a lost machine would."""
@@ -101,7 +102,8 @@ class Fleet:
             check=False,
         )
 
-    def _start(self, module: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, module: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start any module as a process of this fleet; its log is named after it."""
         path = self.logs / f"{len(self.processes):02}-{module}.log"
         with path.open("wb") as log:
             process = subprocess.Popen(
@@ -134,7 +136,7 @@ def fresh_database(server_url: str, template: str) -> Iterator[str]:
     name = f"trawler_module_{uuid4().hex[:12]}"
     with connect(server_url) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-        yield urlsplit(driver_url(server_url))._replace(path=f"/{name}").geturl()
+        yield pooled(urlsplit(driver_url(server_url))._replace(path=f"/{name}").geturl())
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 

@@ -8,7 +8,7 @@ import pytest
 from db.session import connect
 from platforms.simulator.catalogue import creators_of
 from tests.faults.conftest import ITEMS
-from tests.faults.test_lost_services import cut_connections, own_valkey
+from tests.faults.servers import cut_connections, own_valkey
 from tests.fleet import eventually, fleet_of
 from tests.handlers import SETTINGS, make_runs, runs
 from tests.jobs import (
@@ -129,28 +129,28 @@ def test_a_worker_that_polls_ends_when_told_to(fleet, connection, valkey):
 
 
 def test_postgres_that_cuts_connections_costs_background_jobs_neither_attempt_nor_crash(
-    servers, database_url, redis_url, connection, simulator, tmp_path
+    servers, database_url, redis_url, witness, simulator, tmp_path
 ):
     with (
         fleet_of(database_url, redis_url, simulator, tmp_path, workers=2, **SETTINGS) as fleet,
         connect(servers.database_url, "admin") as admin,
     ):
-        eventually(lambda: polling(connection) == [False, False])
+        eventually(lambda: polling(witness) == [False, False])
 
         def completed() -> int:
-            return connection.execute("SELECT count(*) FROM background_jobs WHERE status = 'completed'").fetchone()[0]
+            return witness.execute("SELECT count(*) FROM background_jobs WHERE status = 'completed'").fetchone()[0]
 
         # When all connections of the fleet are cut, each time some jobs are done
-        connection.execute(
+        witness.execute(
             "INSERT INTO background_jobs (job_type, payload) SELECT 'noop', '{}' FROM generate_series(1, %s)", (MANY,)
         )
         for done in range(20, MANY, MANY // CUTS):
             eventually(lambda done=done: completed() >= done)
-            cut_connections(admin, connection.info.dbname)
+            cut_connections(admin, witness.info.dbname)
         # Then all are done, by the same processes
         eventually(lambda: completed() == MANY)
         assert [process.poll() for process in fleet.processes] == [None] * 3
         # And no task was lost with its lease, or charged
-        assert connection.execute(
+        assert witness.execute(
             "SELECT count(*) FILTER (WHERE crashes > 0), count(*) FILTER (WHERE failures > 0) FROM worker.tasks"
         ).fetchone() == (0, 0)

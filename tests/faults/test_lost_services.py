@@ -1,28 +1,21 @@
 """Redis emptied or gone, database connections cut: jobs take longer, and that is all."""
 
-import contextlib
 import signal
-import socket
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 
 from db.session import connect
 from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
+from tests.faults.servers import cut_connections, own_valkey
 from tests.fleet import eventually, fleet_of
 from tests.jobs import assert_counters_are_true, attempts, insert_job, is_final, job, stored_ids, task
-from worker.embedded.binaries import valkey_program
 
 SEED = 1
 ITEMS = 150
 JOBS = 8
 END_SECONDS = 15
-OURS = ("trawler worker", "trawler heartbeat", "trawler reconciler")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +51,7 @@ def assert_all_complete(connection, jobs: dict[str, str]) -> None:
 
 
 class TestRedis:
+    @pytest.mark.slow
     def test_emptied_again_and_again_costs_nothing(self, database_url, redis_url, connection, provider, tmp_path):
         # Given small slices, so that each job needs several wake-ups
         settings = {"TRAWLER_SLICE_PAGES": "2", "TRAWLER_SLOTS": "4"}
@@ -73,6 +67,7 @@ class TestRedis:
             # Then nothing is missing
             assert_all_complete(connection, jobs)
 
+    @pytest.mark.slow
     def test_that_dies_and_comes_back_empty_costs_time_only(self, database_url, connection, provider, tmp_path):
         with own_valkey(tmp_path) as valkey:
             settings = {"TRAWLER_SLICE_PAGES": "2", "TRAWLER_SLOTS": "4"}
@@ -109,23 +104,24 @@ class TestRedis:
 
 class TestPostgres:
     def test_that_cuts_every_connection_again_and_again_costs_no_attempt(
-        self, servers, database_url, redis_url, connection, provider, tmp_path
+        self, servers, database_url, redis_url, witness, provider, tmp_path
     ):
         with (
             fleet_of(database_url, redis_url, provider, tmp_path, workers=2, TRAWLER_SLOTS="4") as fleet,
             connect(servers.database_url, "admin") as admin,
         ):
-            jobs = put_in(connection, "cut")
+            jobs = put_in(witness, "cut")
             # When all connections of the fleet are cut, each time some pages have come
             cut = 0
             for stored in range(4, 32, 4):
-                eventually(lambda stored=stored: pages(connection) >= stored)
-                cut += cut_connections(admin, connection.info.dbname)
+                eventually(lambda stored=stored: pages(witness) >= stored)
+                cut += cut_connections(admin, witness.info.dbname)
             assert cut >= 7
             # Then nothing is missing, and nobody died of it
-            assert_all_complete(connection, jobs)
+            assert_all_complete(witness, jobs)
             assert [process.poll() for process in fleet.processes] == [None, None, None]
 
+    @pytest.mark.direct("a pooler holds statements back while the server refuses, so no connection fails")
     def test_that_refuses_connections_for_a_while_is_waited_for(
         self, servers, database_url, redis_url, connection, provider, tmp_path
     ):
@@ -144,56 +140,3 @@ class TestPostgres:
             # Then all is done, by the same processes
             assert_all_complete(connection, jobs)
             assert [process.poll() for process in fleet.processes] == [None, None, None]
-
-
-def cut_connections(admin: psycopg.Connection, database: str) -> int:
-    """Cut the fleet's connections, and not the test's; give how many there were."""
-    (count,) = admin.execute(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE datname = %s AND application_name = ANY (%s)",
-        (database, list(OURS)),
-    ).fetchone()
-    return count
-
-
-class Valkey:
-    """A Valkey on one port, started and killed at will."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with (self._folder / "valkey.out").open("ab") as log:
-            self._process = subprocess.Popen(
-                [valkey_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
-                cwd=self._folder,
-                stdout=log,
-                stderr=log,
-            )
-        with redis.Redis.from_url(self.url) as client:
-
-            def answers() -> bool:
-                with contextlib.suppress(redis.ConnectionError):
-                    return client.ping()
-                return False
-
-            eventually(answers)
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-
-@contextlib.contextmanager
-def own_valkey(folder: Path) -> Iterator[Valkey]:
-    valkey = Valkey(folder)
-    valkey.start()
-    try:
-        yield valkey
-    finally:
-        valkey.kill()

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from db.session import connect
 from tests.fleet import Fleet, eventually
 from tests.handlers import GATE, SETTINGS, make_runs, runs
 from tests.jobs import (
@@ -37,6 +38,14 @@ def fleet(database_url, connection, redis_url, tmp_path):
     with Fleet(database_url, redis_url, NO_PROVIDER, tmp_path, **SETTINGS, **TIMERS) as fleet:
         fleet.reconciler()
         yield fleet
+
+
+@pytest.fixture
+def gate(database_url):
+    """Holds every ``gated`` job up until it is closed."""
+    with connect(database_url, "gate", autocommit=False) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (GATE,))
+        yield holder
 
 
 def is_done(connection, job_id: str) -> bool:
@@ -101,9 +110,8 @@ class TestAWorkerThatDidEnough:
             assert task(connection, job_id)["crashes"] == task(connection, job_id)["failures"] == 0
         assert fleet.log().count("worker_recycles") >= len(ended)
 
-    def test_lets_a_slice_finish_that_takes_longer(self, fleet, connection):
+    def test_lets_a_slice_finish_that_takes_longer(self, fleet, connection, gate):
         # Given a job in mid-run
-        connection.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         slow = insert_background_job(connection, "gated")
         worker = fleet.worker(TRAWLER_RECYCLE_SLICES="1")
         eventually(lambda: state(connection, slow) == "leased")
@@ -115,7 +123,7 @@ class TestAWorkerThatDidEnough:
         held_since = task(connection, slow)["expires_at"]
         eventually(lambda: task(connection, slow)["expires_at"] > held_since)
         assert worker.poll() is None
-        connection.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
+        gate.close()
         assert worker.wait(END_SECONDS) == 0
         assert background_job(connection, slow)["result"] == "through"
         assert attempts(connection, slow) == [("completed", "done")]

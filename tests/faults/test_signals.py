@@ -69,7 +69,7 @@ def assert_complete(connection, job_id: str, word: str) -> None:
 
 
 class TestTerminating:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
     def test_lets_the_slice_leave_after_its_page_at_no_cost(self, fleet, connection, simulator, number):
         # Given a worker in the middle of a page
         first = fleet.worker()
@@ -152,6 +152,7 @@ class TestAZombie:
         eventually(lambda: is_final(connection, again))
         assert_complete(connection, again, "after sleep")
 
+    @pytest.mark.slow
     def test_that_wakes_while_another_has_the_job_does_not_disturb_it(self, fleet, connection, simulator):
         # Given a worker that falls asleep in the middle of a page
         zombie = fleet.worker()

@@ -1,0 +1,430 @@
+"""Postgres or Redis away for a while, for all or for one worker alone: jobs take longer, and that is all."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from db.migrating import migrate
+from db.session import connect
+from platforms.simulator.catalogue import creators_of
+from platforms.simulator.settings import SEARCH_PATH
+from tests.faults.conftest import ITEMS
+from tests.faults.proxy import Proxy, proxied
+from tests.faults.servers import OwnPostgres, OwnValkey, own_postgres, own_valkey
+from tests.fleet import FAST, ROOT, Fleet, eventually, fleet_of, fresh_database
+from tests.jobs import (
+    assert_counters_are_true,
+    attempts,
+    background_is_final,
+    background_job,
+    insert_background_job,
+    insert_job,
+    is_final,
+    job,
+    ledger,
+    stored_ids,
+    task,
+)
+from worker.watchdog import UNHEALTHY
+
+SEED = 1
+JOBS = 8
+THIN = {"enrich": "none"}
+SHORT = {"TRAWLER_LEASE_SECONDS": "2", "TRAWLER_BEAT_SECONDS": "0.5"}
+LONG = {"TRAWLER_LEASE_SECONDS": "20", "TRAWLER_BEAT_SECONDS": "1"}
+COMMIT = "INSERT INTO worker.pages"
+
+
+def put_in(connection, name: str, count: int = JOBS) -> dict[str, str]:
+    """Jobs by word, of several tenants."""
+    return {
+        f"{name} {number}": insert_job(
+            connection,
+            user_id=f"user_{number % 3}",
+            keywords=[f"{name} {number}"],
+            target_results=10_000,
+            search_params=THIN,
+        )
+        for number in range(count)
+    }
+
+
+def pages(connection) -> int:
+    (count,) = connection.execute("SELECT count(*) FROM worker.pages").fetchone()
+    return count
+
+
+def assert_complete(connection, jobs: dict[str, str]) -> None:
+    """Every creator of every job is stored once, and no error was held against a job."""
+    eventually(lambda: all(is_final(connection, job_id) for job_id in jobs.values()))
+    for word, job_id in jobs.items():
+        assert job(connection, job_id)["status"] == "completed", job(connection, job_id)["error"]
+        assert stored_ids(connection, job_id) == list(creators_of(SEED, word, ITEMS))
+        assert_counters_are_true(connection, job_id)
+        assert task(connection, job_id)["failures"] == 0
+        assert not {"retry", "error"} & {outcome for outcome, _ in attempts(connection, job_id)}
+
+
+def crashes(connection) -> list[int]:
+    """How often each task was swept, for those that were."""
+    return [
+        count
+        for (count,) in connection.execute(
+            "SELECT count(*) FROM worker.attempts WHERE outcome = 'crashed' GROUP BY task_id"
+        ).fetchall()
+    ]
+
+
+def beats_that_failed(fleet: Fleet) -> list[int]:
+    return [path.read_text().count('"heartbeat_failed"') for path in sorted(fleet.logs.glob("*-actors.log"))]
+
+
+@pytest.mark.slow
+class TestOneWorkersWayToPostgres:
+    @pytest.mark.parametrize("way", ["silent", "silent with a page on the way", "refused"])
+    def test_that_is_cut_costs_the_page_and_the_worker_works_again_when_it_is_back(
+        self, database_url, redis_url, connection, simulator, tmp_path, way
+    ):
+        with (
+            proxied(database_url) as proxy,
+            Fleet(database_url, redis_url, simulator.url, tmp_path, **SHORT) as fleet,
+        ):
+            # Given a worker in the middle of its second page
+            fleet.reconciler()
+            fleet.worker(DATABASE_URL=proxy.url)
+            log = fleet.logs / "01-actors.log"
+            simulator.set_fault("gate", match={"query": "cut off"}, after=1, times=1)
+            job_id = insert_job(connection, keywords=["cut off"], target_results=1000, search_params=THIN)
+            simulator.wait_for_gate()
+            # When its way to Postgres is cut, and the answer to that page comes
+            cut(proxy, way)
+            simulator.open_gate()
+            # Then another worker goes on at that page
+            other = fleet.worker()
+            assert_complete(connection, {"cut off": job_id})
+            assert attempts(connection, job_id) == [("crashed", "lease_expired"), ("completed", "exhausted")]
+            row, written = job(connection, job_id), ledger(connection, job_id)
+            asked = [int(call["params"]["cursor"]) for call in simulator.calls(SEARCH_PATH)]
+            assert asked == [0, 30, *range(30, 30 * (len(asked) - 1), 30)]
+            # And the first notices that it is alone; nobody must tell it
+            eventually(lambda: log.read_text().count('"heartbeat_failed"') >= 2)
+            # When the way is open again, and what was under way arrives
+            proxy.heal()
+            eventually(lambda: '"lease_lost"' in log.read_text())
+            # Then it has written nothing since its lease
+            assert (job(connection, job_id), ledger(connection, job_id)) == (row, written)
+            epochs = connection.execute("SELECT epoch FROM worker.pages ORDER BY seq").fetchall()
+            assert epochs == [(1,), *[(2,)] * (len(written) - 1)]
+            # And is good for more work
+            fleet.kill(other)
+            assert_complete(connection, put_in(connection, f"after {way}", 2))
+            assert fleet.processes[1].poll() is None
+
+    @pytest.mark.parametrize("way", ["silent", "refused"])
+    @pytest.mark.parametrize("kind", ["worker", "reconciler"])
+    def test_that_stays_cut_ends_the_process_with_a_code_of_its_own(
+        self, database_url, redis_url, connection, simulator, tmp_path, kind, way
+    ):
+        with (
+            proxied(database_url) as proxy,
+            Fleet(database_url, redis_url, simulator.url, tmp_path, **SHORT) as fleet,
+        ):
+            alone = getattr(fleet, kind)(DATABASE_URL=proxy.url, TRAWLER_UNHEALTHY_SECONDS="3")
+            eventually(lambda: signed_in(connection, kind))
+            cut(proxy, way)
+            assert alone.wait(30) == UNHEALTHY
+            assert '"process_unhealthy"' in fleet.log()
+            assert '"silent": "database"' in fleet.log()
+
+
+def signed_in(connection, kind: str) -> bool:
+    """Whether a process of this kind does its work."""
+    return connection.execute("SELECT count(*) FROM worker.workers WHERE kind = %s", (kind,)).fetchone() == (1,)
+
+
+def cut(proxy: Proxy, way: str) -> None:
+    if way == "refused":
+        proxy.refuse()
+    elif way == "silent":
+        proxy.silence()
+    else:
+        proxy.silence(at=COMMIT)
+
+
+@contextlib.contextmanager
+def running_up(database_url: str, redis_url: str, provider_url: str, log: Path, **settings: str) -> Iterator[int]:
+    """A real ``./run up`` with one worker, on servers that are given."""
+    environment = {
+        **os.environ,
+        **FAST,
+        **SHORT,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "TRAWLER_HOME": str(log.parent / "home"),
+        "TRAWLER_PROCESSES": "1",
+        "SCRAPECREATORS_BASE_URL": provider_url,
+        "SCRAPECREATORS_API_KEY": "test-key",
+        "PYTHONPATH": str(ROOT),
+        **settings,
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.up"],
+            env=environment,
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield process.pid
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+class TestUpWithoutPostgres:
+    @pytest.mark.parametrize("way", ["silent", "refused"])
+    def test_holds_its_workers_ends_them_after_a_bound_and_has_others_when_it_is_back(
+        self, database_url, redis_url, connection, simulator, tmp_path, way
+    ):
+        log = tmp_path / "up.log"
+        with (
+            proxied(database_url) as proxy,
+            running_up(proxy.url, redis_url, simulator.url, log, TRAWLER_UNHEALTHY_SECONDS="3"),
+        ):
+            # Given a job in the middle of a page
+            simulator.set_fault("gate", match={"query": "held"}, after=1, times=1)
+            job_id = insert_job(connection, keywords=["held"], target_results=1000, search_params=THIN)
+            simulator.wait_for_gate(timeout_seconds=30)
+            # When Postgres is away for all
+            cut(proxy, way)
+            simulator.open_gate()
+            # Then the worker ends, and each that is started meanwhile finds that there is no use
+            eventually(lambda: f'"exit_code": {UNHEALTHY}' in log.read_text())
+            eventually(lambda: '"exit_code": 69' in log.read_text())
+            # And when it is back, the job goes on by itself
+            proxy.heal()
+            assert_complete(connection, {"held": job_id})
+            # A claim of the worker that ended may be what arrives late: a lease that nobody holds.
+            *swept, last = attempts(connection, job_id)
+            assert (set(swept), last) == ({("crashed", "lease_expired")}, ("completed", "exhausted"))
+            assert log.read_text().count('"worker_started"') >= 2
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory) -> Iterator[OwnPostgres]:
+    with own_postgres(tmp_path_factory.mktemp("postgres")) as postgres:
+        yield postgres
+
+
+@pytest.mark.slow
+class TestPostgresItself:
+    @pytest.mark.parametrize("end", [OwnPostgres.kill, OwnPostgres.stop], ids=["killed", "restarted"])
+    @pytest.mark.parametrize("lease", [LONG, SHORT], ids=["within the lease", "past every lease"])
+    def test_away_for_seconds_is_waited_for(self, postgres, redis_url, module_simulator, tmp_path, end, lease):
+        migrate(postgres.url)
+        with fleet_of(
+            postgres.url, redis_url, module_simulator, tmp_path, workers=2, TRAWLER_SLOTS="4", **lease
+        ) as fleet:
+            # Given jobs on their way
+            with connect(postgres.url, "test") as connection:
+                connection.execute("TRUNCATE scraping_jobs, worker.tasks CASCADE")
+                jobs = put_in(connection, f"{end.__name__} {lease['TRAWLER_LEASE_SECONDS']}", 2 * JOBS)
+                eventually(lambda: pages(connection) >= JOBS)
+                before = pages(connection)
+                assert not all(is_final(connection, job_id) for job_id in jobs.values())
+                # When Postgres ends, and stays away until every worker has tried for a while
+                end(postgres)
+            eventually(lambda: all(failed >= 6 for failed in beats_that_failed(fleet)))
+            postgres.start()
+            # Then nothing is lost, by the same processes
+            with connect(postgres.url, "test") as connection:
+                assert pages(connection) >= before
+                assert_complete(connection, jobs)
+                assert [process.poll() for process in fleet.processes] == [None] * 3
+                # And a lease that lived through it is not taken for a crash; one that did not, once
+                assert crashes(connection) == [] if lease is LONG else set(crashes(connection)) <= {1}
+
+
+@pytest.fixture
+def valkey(tmp_path) -> Iterator[OwnValkey]:
+    with own_valkey(tmp_path) as valkey:
+        yield valkey
+
+
+def polling(connection) -> list[bool]:
+    """What each worker says of itself."""
+    return [
+        told for (told,) in connection.execute("SELECT polling FROM worker.workers WHERE kind = 'worker'").fetchall()
+    ]
+
+
+class TestRedisWithTheRestOfAnEarlierProcess:
+    def test_is_filled_as_if_that_were_not_there(self, database_url, connection, valkey, simulator, tmp_path):
+        settings = {"TRAWLER_SLOTS": "4", "TRAWLER_LEASE_SECONDS": "2", "TRAWLER_BEAT_SECONDS": "0.5"}
+        with (
+            Fleet(database_url, valkey.url, simulator.url, tmp_path, **settings) as fleet,
+            redis.Redis.from_url(valkey.url) as client,
+        ):
+            fleet.reconciler()
+            # Given a worker that has fetched wake-ups, and Redis has written that down
+            first = fleet.worker()
+            simulator.set_fault("gate", match={"query": "stranded 0"}, times=1)
+            simulator.set_fault("gate", match={"query": "stranded 1"}, times=1)
+            jobs = put_in(connection, "stranded", 2)
+            simulator.wait_for_gate(2)
+            eventually(lambda: stranded(client) >= 2)
+            valkey.save()
+            # When both die, and Redis comes back with it
+            fleet.kill(first)
+            valkey.kill()
+            simulator.clear_faults()
+            valkey.start()
+            assert stranded(client) >= 2
+            # Then the list gets a wake-up for every task, those of the dead worker among them
+            jobs |= put_in(connection, "fresh", 3)
+            eventually(lambda: client.llen("trawler:scrape.tiktok") >= len(jobs))
+            assert stranded(client) >= 2
+            # And the next worker does it all
+            fleet.worker()
+            assert_complete(connection, jobs)
+
+
+def stranded(client: redis.Redis) -> int:
+    """Wake-ups that were fetched and not acknowledged."""
+    return sum(client.scard(key) for key in client.scan_iter("trawler:__acks__.*"))
+
+
+@pytest.mark.slow
+class TestRedisThatHangs:
+    def test_is_done_without_and_used_again_when_it_goes_on(
+        self, database_url, connection, valkey, simulator, tmp_path
+    ):
+        timers = {"TRAWLER_DEGRADED_AFTER_SECONDS": "1", "TRAWLER_POLL_SECONDS": "0.2"}
+        with fleet_of(database_url, valkey.url, simulator, tmp_path, workers=2, **timers) as fleet:
+            eventually(lambda: polling(connection) == [False, False])
+            # When Redis takes connections and answers none
+            valkey.hang()
+            # Then jobs that come are done
+            assert_complete(connection, put_in(connection, "hanging"))
+            assert polling(connection) == [True, True]
+            # And when it goes on, the workers are woken again
+            valkey.go_on()
+            eventually(lambda: polling(connection) == [False, False])
+            assert fleet.log().count('"redis_back"') >= 2
+            assert_complete(connection, put_in(connection, "woken"))
+            assert [process.poll() for process in fleet.processes] == [None] * 3
+
+
+@pytest.mark.slow
+class TestRedisAwayForAMinute:
+    SECONDS = 60
+
+    def test_whether_dead_or_hanging_keeps_no_job_from_being_done(
+        self, servers, migrated, simulator, tmp_path, record_property
+    ):
+        with contextlib.ExitStack() as stack:
+            sides = []
+            for name, go in (("dead", OwnValkey.kill), ("hanging", OwnValkey.hang)):
+                folder = tmp_path / name
+                folder.mkdir()
+                url = stack.enter_context(fresh_database(servers.database_url, migrated))
+                connection = stack.enter_context(connect(url, "test"))
+                valkey = stack.enter_context(own_valkey(folder))
+                fleet = stack.enter_context(fleet_of(url, valkey.url, simulator, folder))
+                sides.append((name, connection, valkey, fleet, go))
+            for _, connection, *_ in sides:
+                eventually(lambda connection=connection: polling(connection) == [False])
+            # When Redis goes for a minute
+            for _, _, valkey, _, go in sides:
+                go(valkey)
+            end = time.monotonic() + self.SECONDS
+            jobs: dict[str, list[str]] = {name: [] for name, *_ in sides}
+            while time.monotonic() < end:
+                began = time.monotonic()
+                for name, connection, *_ in sides:
+                    jobs[name].append(insert_background_job(connection, "noop"))
+                # Then jobs that come meanwhile are done
+                for name, connection, *_ in sides:
+                    eventually(lambda c=connection, j=jobs[name][-1]: background_is_final(c, j))
+                    record_property(f"{name} {len(jobs[name])}", round(time.monotonic() - began, 2))
+            for name, connection, valkey, fleet, go in sides:
+                assert polling(connection) == [True]
+                # And when it is back, workers are woken again
+                valkey.start() if go is OwnValkey.kill else valkey.go_on()
+                eventually(lambda connection=connection: polling(connection) == [False])
+                assert '"redis_back"' in fleet.log()
+                jobs[name].append(insert_background_job(connection, "noop"))
+                eventually(lambda c=connection, j=jobs[name][-1]: background_is_final(c, j))
+                for job_id in jobs[name]:
+                    assert background_job(connection, job_id)["status"] == "completed"
+                    assert attempts(connection, job_id) == [("completed", "done")]
+                assert [process.poll() for process in fleet.processes] == [None, None]
+
+
+def cut_everybody(admin: psycopg.Connection, connection: psycopg.Connection) -> int:
+    """Cut every connection to a database but the test's own; give how many there were."""
+    (count,) = admin.execute(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
+        (connection.info.dbname, connection.info.backend_pid),
+    ).fetchone()
+    return count
+
+
+@pytest.mark.slow
+class TestEveryBackendCutAgainAndAgain:
+    def test_costs_no_attempt_and_no_command_ends_in_a_traceback(
+        self, servers, database_url, redis_url, connection, simulator, tmp_path
+    ):
+        with (
+            fleet_of(database_url, redis_url, simulator, tmp_path, workers=2, TRAWLER_SLOTS="4") as fleet,
+            connect(servers.database_url, "admin") as admin,
+        ):
+            # Given processes that are up: one that is cut off while it starts ends, and is started again by another
+            eventually(lambda: connection.execute("SELECT count(*) = 3 FROM worker.workers").fetchone()[0])
+            jobs = put_in(connection, "cut", 3 * JOBS)
+            some = next(iter(jobs.values()))
+            # When everybody is cut all the time while commands run, and is let be between them
+            count, told = 0, []
+            for command in (["list"], ["show", some], ["explain", some], ["status"], ["retry", some]):
+                stored = pages(connection)
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "scripts.ops", *command],
+                    env=fleet.environment,
+                    cwd=tmp_path,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                while process.poll() is None:
+                    count += cut_everybody(admin, connection)
+                    time.sleep(0.005)  # else the processor has nothing left for those who are cut
+                told.append((process.returncode, process.communicate()[1]))
+                eventually(lambda stored=stored: pages(connection) > stored or done(connection, jobs))
+            assert count > 20
+            # Then each command did its work or said in a line that it could not
+            for code, errors in told:
+                assert "Traceback" not in errors
+                assert code in (0, 1) or (code == 2 and errors.startswith("ops: "))
+            # And nothing is missing, by the same processes
+            assert_complete(connection, jobs)
+            assert [process.poll() for process in fleet.processes] == [None] * 3
+
+
+def done(connection, jobs: dict[str, str]) -> bool:
+    return all(is_final(connection, job_id) for job_id in jobs.values())
