@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         page_bytes=asked.page_bytes,
         latency=timedelta(milliseconds=asked.latency_ms),
         credits=asked.credits,
+        run_seconds=asked.run_ms / 1000,
+        token_seconds=asked.token_seconds,
     )
     try:
         app = create_app(settings)
@@ -46,7 +48,7 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m platforms.simulator",
-        description="A loopback ScrapeCreators: TikTok keyword search and profiles. See docs/simulator.md.",
+        description="Loopback stand-ins for every provider. See docs/simulator.md.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add, default = parser.add_argument, Settings()
@@ -56,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--items-per-query", type=_number, default=default.items_per_query, help="catalogue: length of each walk")
     add("--page-bytes", choices=("small", "real"), default=default.page_bytes, help="catalogue: real pages have 2 MB")
     add("--latency-ms", type=_number, default=0, help="milliseconds added to every answer of the provider")
-    add("--credits", type=_number, default=default.credits, help="credit balance at the start")
+    add("--credits", type=_number, default=default.credits, help="credits of each ScrapeCreators key")
+    add("--run-ms", type=_number, default=int(default.run_seconds * 1000), help="milliseconds an Apify run takes")
+    add("--token-seconds", type=_number, default=default.token_seconds, help="life of a TikTok Research token")
     return parser
 
 

@@ -1,26 +1,19 @@
 """A world of any size, made from a seed. Pure: every answer follows from (seed, query, position) or from a handle.
 
-Tests compute the truth here, without HTTP: `creators_of` is what a complete walk has to store.
+Tests compute the truth here, without HTTP: `creators_of` is what a complete TikTok keyword walk has to store, and
+`platforms.simulator.truth` tells it of the other endpoints.
 """
 
-from functools import lru_cache
 from typing import Any
 
 from platforms.simulator import tiktok_answers
 from platforms.simulator.dice import Dice
-from platforms.simulator.people import NUMBERS, Creator, creator, creator_of_handle, uid_of
+from platforms.simulator.people import creator_of_handle, uid_of
 from platforms.simulator.settings import CURSOR_STEP, Settings
 from platforms.simulator.tiktok_items import item_of
-from platforms.simulator.videos import Video, make_video
+from platforms.simulator.walks import author_at, numbers_of, page_starts, video_at
 
-_REPEATED_VIDEO_PERCENT = 3
-_REPEATED_AUTHOR_PERCENT = 8
-_POPULAR_PERCENT = 4
-_POPULAR_CREATORS = 100
-"""Creators that turn up under every query of a seed, so that walks of different words overlap."""
-
-_REACH = 45
-"""How far back a repetition reaches, in items: into the page itself and the one or two before it."""
+__all__ = ["Catalogue", "author_at", "creators_of", "page_starts", "video_at", "videos_of"]
 
 
 class Catalogue:
@@ -49,52 +42,9 @@ class Catalogue:
 
 def creators_of(seed: int, query: str, items_per_query: int) -> tuple[str, ...]:
     """The distinct creators (uids) of a query's whole walk, in the order they first appear."""
-    return tuple(dict.fromkeys(uid_of(_author_number(seed, query, at)) for at in range(items_per_query)))
+    return tuple(map(uid_of, numbers_of(seed, query, items_per_query)))
 
 
 def videos_of(seed: int, query: str, items_per_query: int) -> tuple[str, ...]:
     """The distinct videos (aweme_ids) of a query's whole walk, in the order they first appear."""
     return tuple(dict.fromkeys(video_at(seed, query, at).id for at in range(items_per_query)))
-
-
-def author_at(seed: int, query: str, position: int) -> Creator:
-    """Who made the item at this position (from 0) of a query's walk."""
-    return creator(seed, _author_number(seed, query, position))
-
-
-def video_at(seed: int, query: str, position: int) -> Video:
-    """The item at this position (from 0) of a query's walk. Some positions repeat an earlier video."""
-    origin = _origin(seed, query, position)
-    return make_video(author_at(seed, query, origin), query, seed, query, origin)
-
-
-@lru_cache(maxsize=256)
-def page_starts(seed: int, query: str, items_per_query: int) -> tuple[int, ...]:
-    """The position of each page's first item, then the number of items. A page holds 24 to 30, the last maybe less."""
-    starts = [0]
-    while starts[-1] < items_per_query:
-        size = Dice(seed, "page size", query, len(starts)).between(24, 30)
-        starts.append(min(starts[-1] + size, items_per_query))
-    return tuple(starts)
-
-
-def _origin(seed: int, query: str, position: int) -> int:
-    while position:
-        dice = Dice(seed, "repeated video", query, position)
-        if not dice.percent(_REPEATED_VIDEO_PERCENT):
-            break
-        position -= dice.between(1, min(position, _REACH))
-    return position
-
-
-def _author_number(seed: int, query: str, position: int) -> int:
-    position = _origin(seed, query, position)
-    while position:
-        dice = Dice(seed, "repeated author", query, position)
-        if not dice.percent(_REPEATED_AUTHOR_PERCENT):
-            break
-        position -= dice.between(1, min(position, _REACH))
-    dice = Dice(seed, "author", query, position)
-    if dice.percent(_POPULAR_PERCENT):
-        return Dice(seed, "popular", dice.below(_POPULAR_CREATORS)).below(NUMBERS)
-    return dice.below(NUMBERS)

@@ -1,7 +1,7 @@
 """Driving a running simulator from a test: the control endpoints as methods, over HTTP and blocking."""
 
 import http.client
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,7 +19,7 @@ class Controls:
         self.url = url
 
     def report(self) -> dict[str, Any]:
-        """``calls``, ``total``, ``by_path``, ``credits_charged`` and ``credits_remaining``."""
+        """All that was called and charged, by call, path and account, and what each limit allowed and refused."""
         return self._ask("GET", "/_simulator/calls")
 
     def calls(self, path: str | None = None) -> list[dict[str, Any]]:
@@ -41,6 +41,34 @@ class Controls:
     def clear_faults(self) -> None:
         """Plan no faults any more, and let go of what the gate holds."""
         self._ask("DELETE", "/_simulator/faults")
+
+    def set_limit(self, path: str, per_second: float | None = None, **wishes: Any) -> None:
+        """Limit each account, from now on; ``wishes`` are the fields of `platforms.simulator.limits.Limit`."""
+        self._ask("POST", "/_simulator/limits", {"path": path, "per_second": per_second, **wishes})
+
+    def limits(self) -> dict[str, dict[str, Any]]:
+        """The limits in force by path, each with what every account was allowed and refused."""
+        return {limit["path"]: limit for limit in self._ask("GET", "/_simulator/limits")["limits"]}
+
+    def clear_limits(self) -> None:
+        """Only the built-in limits again, with nothing used."""
+        self._ask("DELETE", "/_simulator/limits")
+
+    def new_day(self) -> None:
+        """Give every account its daily quotas back."""
+        self._ask("POST", "/_simulator/new_day")
+
+    def set_credits(self, account: str, amount: int) -> None:
+        """Set the balance of one account, named by its key."""
+        self._ask("POST", "/_simulator/accounts", {"account": account, "credits": amount})
+
+    def expire(self, what: Literal["tokens", "cursors"]) -> None:
+        """Make every token, or every cursor, that was handed out so far void, where providers let them expire."""
+        self._ask("POST", f"/_simulator/expire/{what}")
+
+    def hold_runs(self, hold: bool = True) -> None:
+        """Keep runs from ending, or let them go on."""
+        self._ask("POST", f"/_simulator/runs?hold={str(hold).lower()}")
 
     def open_gate(self) -> int:
         """Let go of the answers the gate holds now; how many there were."""

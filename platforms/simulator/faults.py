@@ -25,15 +25,25 @@ class FaultKind(StrEnum):
     NULLS = "nulls"
     MANY_ITEMS = "many_items"
     GATE = "gate"
+    SLOW = "slow"
+    EMPTY = "empty"
+    DUPLICATES = "duplicates"
+    RATE_LIMITED = "rate_limited"
+    QUOTA_GONE = "quota_gone"
+    BALANCE_GONE = "balance_gone"
+    BAD_KEY = "bad_key"
+    EXPIRED_CURSOR = "expired_cursor"
+    RUN_ENDS = "run_ends"
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One wish: which calls, which fault, how often, and what some kinds need to know."""
 
     path: str
+    """An endpoint's path as the table has it, or what the paths begin with where it ends in ``*``."""
     kind: FaultKind
     match: dict[str, str] = {}
-    """Query parameters that must be equal; others are free."""
+    """Parameters, plain values of the body or parts of the path that must be equal; others are free."""
     times: int | None = None
     """How many calls it spoils; None for all of them."""
     after: int = 0
@@ -48,6 +58,16 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For ``many_items``: how many items the page holds."""
     shape: Literal["object", "numbers"] = "object"
     """For ``wrong_shape``: the list is an object, or its items are numbers."""
+    retry_after: int | Literal["date"] | None = None
+    """For ``rate_limited``: the seconds it tells, a date some seconds ahead, or nothing."""
+    seconds: float = 1.0
+    """For ``slow``: how long the body takes."""
+    state: Literal["FAILED", "TIMED-OUT", "ABORTED"] = "FAILED"
+    """For ``run_ends``: how the run that is started here ends, with half of its results."""
+
+    def covers(self, path: str) -> bool:
+        """Whether it is meant for this endpoint."""
+        return path.startswith(self.path[:-1]) if self.path.endswith("*") else path == self.path
 
 
 class _Planned:
@@ -58,7 +78,7 @@ class _Planned:
 
     def matches(self, path: str, params: Mapping[str, str]) -> bool:
         wanted = self.fault.match.items()
-        return self.fault.path == path and all(params.get(name) == value for name, value in wanted)
+        return self.fault.covers(path) and all(params.get(name) == value for name, value in wanted)
 
     def is_due(self) -> bool:
         return self.seen > self.fault.after and (self.fault.times is None or self.used < self.fault.times)

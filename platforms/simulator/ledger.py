@@ -1,32 +1,58 @@
-"""What was asked of the simulator and what it charged."""
+"""What was asked of the simulator, by whom, and what it charged."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from platforms.simulator.calls import Call
 from worker.clock import utc_now
 
 _KEPT_CALLS = 100_000
 
 
-class Ledger:
-    """The credit balance, and the provider calls so far: the last 100,000 in full, all of them as totals."""
+@dataclass(slots=True)
+class _Account:
+    charged: int = 0
+    calls: int = 0
+    refused: int = 0
 
-    def __init__(self, balance: int) -> None:
-        self.balance = balance
-        self.charged = 0
+
+class Ledger:
+    """A balance for each account, and the calls so far: the last 100,000 in full, all of them as totals."""
+
+    def __init__(self, amount: int) -> None:
+        self._credits = amount
         self._calls: deque[dict[str, Any]] = deque(maxlen=_KEPT_CALLS)
         self._by_path: Counter[str] = Counter()
+        self._charged: Counter[str] = Counter()
+        self._accounts: dict[tuple[str, str], _Account] = {}
+        self._prepaid: dict[str, int] = {}
 
-    def charge(self, price: int) -> None:
-        """Take ``price`` credits from the balance."""
-        self.balance -= price
-        self.charged += price
+    def balance(self, account: str) -> int:
+        """The credits an account has left."""
+        return self._prepaid.setdefault(account, self._credits)
 
-    def record(self, path: str, params: Mapping[str, str], status: int) -> None:
+    def set_balance(self, account: str, amount: int) -> None:
+        """Give an account this many credits."""
+        self._prepaid[account] = amount
+
+    def charge(self, provider: str, account: str, price: int, *, prepaid: bool) -> None:
+        """Write ``price`` down, and take it from the balance where calls are ``prepaid``."""
+        self._charged[provider] += price
+        self._of(provider, account).charged += price
+        if prepaid:
+            self._prepaid[account] = self.balance(account) - price
+
+    def record(self, call: Call, status: int, provider: str = "", account: str = "") -> None:
         """Keep one call. ``status`` is 0 for a connection that was closed without an answer."""
-        self._by_path[path] += 1
-        self._calls.append({"path": path, "params": dict(params), "status": status, "at": utc_now()})
+        self._by_path[call.path] += 1
+        kept: dict[str, Any] = {"path": call.path, "params": dict(call.params), "status": status, "at": utc_now()}
+        if call.method != "GET":
+            kept |= {"method": call.method, "body": call.sent}
+        self._calls.append({**kept, "provider": provider, "account": account})
+        known = self._of(provider, account)
+        known.calls += 1
+        known.refused += status >= 400
 
     def report(self) -> dict[str, Any]:
         """All that is known, as the control endpoint tells it."""
@@ -34,12 +60,22 @@ class Ledger:
             "calls": list(self._calls),
             "total": self._by_path.total(),
             "by_path": dict(self._by_path),
-            "credits_charged": self.charged,
-            "credits_remaining": self.balance,
+            "credits_charged": self._charged["scrapecreators"],
+            "credits_remaining": sum(self._prepaid.values()) if self._prepaid else self._credits,
+            "charged": dict(self._charged),
+            "accounts": [
+                {"provider": provider, "account": account, "calls": known.calls, "refused": known.refused}
+                | {"charged": known.charged, "remaining": self._prepaid.get(account)}
+                for (provider, account), known in self._accounts.items()
+            ],
         }
 
     def forget(self) -> None:
-        """Drop the calls and the charged total; the balance stays what it is."""
+        """Drop the calls and the charged totals; the balances stay what they are."""
         self._calls.clear()
         self._by_path.clear()
-        self.charged = 0
+        self._charged.clear()
+        self._accounts.clear()
+
+    def _of(self, provider: str, account: str) -> _Account:
+        return self._accounts.setdefault((provider, account), _Account())

@@ -1,23 +1,13 @@
-"""Faults that bend a good answer before it is encoded. Each gets a copy of its own and may change it in place."""
+"""Faults that bend a TikTok keyword page or profile in ways of their own. Each gets a copy it may change in place."""
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from platforms.simulator.bending import MARKED as _MARKED
+from platforms.simulator.endpoint import Mutation
 from platforms.simulator.faults import Fault, FaultKind
 from platforms.simulator.settings import CURSOR_STEP
 
 Answer: TypeAlias = dict[str, Any]
-Mutation: TypeAlias = Callable[[Answer, Fault], Answer]
-
-NUL_MARK, SURROGATE_MARK = "\ue000", "\ue001"
-"""Stand for what a Python string cannot carry into an encoder: a JSON escape of NUL and of half a surrogate pair."""
-
-_MARKED = f"{NUL_MARK}a{SURROGATE_MARK}"
-
-
-def escape_marks(body: bytes) -> bytes:
-    """The encoded answer with the marks turned into the JSON escapes they stand for."""
-    return body.replace(NUL_MARK.encode(), b"\\u0000").replace(SURROGATE_MARK.encode(), b"\\ud83d")
 
 
 def _infos(answer: Answer) -> list[dict[str, Any]]:

@@ -52,11 +52,16 @@ def uid_of(number: int) -> str:
     return str(_UID_BASE + number)
 
 
+def number_of(uid: str) -> int:
+    """The creator's number, told by their id."""
+    return int(uid) - _UID_BASE
+
+
 @lru_cache(maxsize=8192)
 def creator(seed: int, number: int) -> Creator:
     """The creator with this number in this seed's world."""
     dice = Dice(seed, "creator", number)
-    handle = f"{dice.pick(HANDLE_WORDS)}_{_code_of(number)}"
+    handle = f"{dice.pick(HANDLE_WORDS)}_{code_of(number)}"
     scale = dice.pick((1, 1, 10, 10, 10, 100, 1000))
     followers = dice.between(1000, 9999) * scale + dice.below(scale)
     return Creator(
@@ -84,14 +89,20 @@ def creator(seed: int, number: int) -> Creator:
 def creator_of_handle(seed: int, handle: str) -> Creator | None:
     """The creator who has this handle in this seed's world, in any case of letters; None when nobody has."""
     match = _HANDLE.fullmatch(handle.lower())
-    number = int(match[1], 36) if match else NUMBERS
+    number = number_of_code(match[1]) if match else NUMBERS
     if number >= NUMBERS:
         return None
     found = creator(seed, number)
     return found if found.handle == handle.lower() else None
 
 
-def _code_of(number: int) -> str:
+def number_of_code(code: str) -> int:
+    """What `code_of` was made from; `NUMBERS` or more for what it did not make."""
+    return int(code, 36)
+
+
+def code_of(number: int) -> str:
+    """A creator's number as text of a fixed length."""
     code = ""
     for _ in range(_CODE_DIGITS):
         number, digit = divmod(number, 36)

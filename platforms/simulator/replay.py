@@ -1,11 +1,13 @@
-"""Recorded answers of a folder, served by endpoint and cursor. Files are read once, when the simulator starts."""
+"""TikTok's recorded keyword walk and profiles, served by cursor and handle. `recordings` has the other endpoints.
+
+Files are read once, when the simulator starts.
+"""
 
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from platforms.simulator import tiktok_answers
+from platforms.simulator.recordings import folder_of, read_object
 from platforms.simulator.settings import CURSOR_STEP
 from worker.errors import ConfigurationError
 
@@ -19,11 +21,10 @@ class Replay:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise ConfigurationError(f"The replay folder {folder} does not exist; give a folder of recorded answers.")
+        folder = folder_of(folder, "scrapecreators")
         self._pages = _walk(folder)
         end = folder / f"{_WALK}__end_no_list.json"
-        self._end = _read(end) if end.exists() else None
+        self._end = read_object(end) if end.exists() else None
         self._profiles = _profiles(folder)
 
     def search(self, query: str, cursor: int) -> dict[str, Any]:
@@ -44,9 +45,9 @@ def _walk(folder: Path) -> list[dict[str, Any]]:
     first = folder / f"{_WALK}.json"
     if not first.exists():
         raise ConfigurationError(f"{first} is missing; it is the first page of the recorded walk.")
-    pages = [_read(first)]
+    pages = [read_object(first)]
     while (path := folder / f"{_WALK}__page{len(pages) + 1}.json").exists():
-        pages.append(_read(path))
+        pages.append(read_object(path))
     later = [path for path in folder.glob(f"{_WALK}__page*.json") if _page_number(path) > len(pages)]
     if later:
         raise ConfigurationError(f"{path} is missing, but {min(later).name} is there; a walk must have no gap.")
@@ -62,7 +63,7 @@ def _profiles(folder: Path) -> dict[str, dict[str, Any]]:
     """By lower-case handle. ``tiktok_profiles.json`` wins over single files, a later name over an earlier one."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("tiktok_profile*.json")):
-        answer = _read(path)
+        answer = read_object(path)
         if path.stem == "tiktok_profiles":
             continue
         user = answer.get("user")
@@ -74,20 +75,8 @@ def _profiles(folder: Path) -> dict[str, dict[str, Any]]:
             found[answer["handle"].lower()] = answer
     many = folder / "tiktok_profiles.json"
     if many.exists():
-        for handle, answer in _read(many).items():
+        for handle, answer in read_object(many).items():
             if not isinstance(answer, dict):
                 raise ConfigurationError(f"{many}: the answer of {handle!r} is not an object.")
             found[handle.lower()] = answer
     return found
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        answer = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(answer, dict):
-        raise ConfigurationError(f"{path} holds no JSON object; every recorded answer is one.")
-    return answer

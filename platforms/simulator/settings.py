@@ -24,4 +24,8 @@ class Settings:
     latency: timedelta = timedelta(0)
     """Added to every answer of the provider, never to the control endpoints."""
     credits: int = 1_000_000
-    """The balance at the start; a search or a profile that is answered costs 1."""
+    """The balance of each ScrapeCreators key at the start; a call that is answered costs 1."""
+    run_seconds: float = 0.3
+    """How long a run of an Apify Actor takes."""
+    token_seconds: int = 7200
+    """How long an access token of the TikTok Research API lasts."""

@@ -84,9 +84,9 @@ def _author_of(creator: Creator) -> dict[str, Any]:
     custom_verify, enterprise_verify_reason = creator.verification
     return {
         **_AUTHOR_CONSTANTS,
-        "avatar_larger": _avatar(creator, 1080),
-        "avatar_medium": _avatar(creator, 720),
-        "avatar_thumb": _avatar(creator, 100),
+        "avatar_larger": avatar(creator, 1080),
+        "avatar_medium": avatar(creator, 720),
+        "avatar_thumb": avatar(creator, 100),
         "avatar_uri": creator.picture,
         "custom_verify": custom_verify,
         "enterprise_verify_reason": enterprise_verify_reason,
@@ -101,7 +101,8 @@ def _author_of(creator: Creator) -> dict[str, Any]:
     }
 
 
-def _avatar(creator: Creator, size: int) -> dict[str, Any]:
+def avatar(creator: Creator, size: int) -> dict[str, Any]:
+    """A picture in one size: three links to it, the last of them JPEG."""
     # The recorded order: two links in a format few can read, then the same picture as JPEG.
     stem, tail = (
         f"{creator.picture}~{size}x{size}.",

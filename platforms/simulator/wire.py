@@ -1,18 +1,22 @@
 """Faults of the connection, and holding an answer back. These are ASGI answers, since they misuse the protocol."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from platforms.simulator.calls import Answer
 from platforms.simulator.faults import Fault, FaultKind
-from platforms.simulator.scrapecreators import ERROR_BODIES, Answer
 
 _CHUNK_BYTES = 1 << 16
 
-WIRE_FAULTS = frozenset({FaultKind.STATUS, FaultKind.HTML, FaultKind.HUGE, FaultKind.HANG, FaultKind.DROP})
+_SLOW_PIECES = 20
+
+WIRE_FAULTS = frozenset(
+    {FaultKind.STATUS, FaultKind.HTML, FaultKind.EMPTY, FaultKind.HUGE, FaultKind.HANG, FaultKind.DROP}
+)
 """Faults that need no good answer and therefore charge nothing. ``drop`` has status 0 in the list of calls."""
 
 
@@ -21,11 +25,13 @@ def response_of(answer: Answer) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
 
 
-def wire_fault(fault: Fault, connections: "Connections") -> tuple[int, Response]:
-    """The status that is logged and the answer of one of `WIRE_FAULTS`."""
+def wire_fault(fault: Fault, connections: "Connections", own: Callable[[int], Answer]) -> tuple[int, Response]:
+    """The status that is logged and the answer of one of `WIRE_FAULTS`; ``own`` is the provider's word for a status."""
     match fault.kind:
         case FaultKind.STATUS:
-            return fault.status, _status(fault)
+            return fault.status, _status(fault, own)
+        case FaultKind.EMPTY:
+            return 200, Response(b"", 200, media_type="application/json")
         case FaultKind.HTML:
             page = "<!DOCTYPE html>\n<html><head><title>One moment</title></head><body>Checking ...</body></html>\n"
             return 200, Response(page, 200, media_type="text/html")
@@ -37,11 +43,25 @@ def wire_fault(fault: Fault, connections: "Connections") -> tuple[int, Response]
             return 0, _Drop(connections)
 
 
-def _status(fault: Fault) -> Response:
+def slowly(answer: Answer, seconds: float) -> Response:
+    """A good answer whose body comes in pieces, over this time."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        size = max(1, len(answer.body) // _SLOW_PIECES)
+        for start in range(0, len(answer.body), size):
+            yield answer.body[start : start + size]
+            await asyncio.sleep(seconds / _SLOW_PIECES)
+
+    return StreamingResponse(pieces(), answer.status, dict(answer.headers), answer.media_type)
+
+
+def _status(fault: Fault, own: Callable[[int], Answer]) -> Response:
     if isinstance(fault.body, str):
         return Response(fault.body, fault.status, fault.headers, "text/plain")
-    body = fault.body if fault.body is not None else ERROR_BODIES.get(fault.status, ERROR_BODIES[500])
-    return Response(msgspec.json.encode(body), fault.status, fault.headers, "application/json")
+    if fault.body is not None:
+        return Response(msgspec.json.encode(fault.body), fault.status, fault.headers, "application/json")
+    answer = own(fault.status)
+    return Response(answer.body, fault.status, {**answer.headers, **fault.headers}, answer.media_type)
 
 
 async def _spaces(length: int) -> AsyncIterator[bytes]:

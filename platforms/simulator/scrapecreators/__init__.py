@@ -1,0 +1,1 @@
+"""ScrapeCreators as the simulator speaks it."""
