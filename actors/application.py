@@ -10,6 +10,7 @@ from actors.background import work_background_lane
 from actors.handlers import load_handlers
 from actors.lanes import served_lanes
 from actors.polling import Degraded
+from actors.provider_order import check_order
 from actors.runtime import Runtime
 from actors.scraping import work_scraping_lane
 from worker.boot import Boot
@@ -24,8 +25,9 @@ def make_application(boot: Boot, slots: int, ask_to_end: Callable[[], None]) -> 
     """The broker with its two actors, declared for every lane, the runtime that slices share, and the watch on Redis.
 
     ``ask_to_end`` is called, from any thread, when the process should drain and end. Raises `ConfigurationError` when
-    a handler module is wrong.
+    a handler module or the order of providers is wrong.
     """
+    check_order(boot.settings.providers)
     handlers = load_handlers(boot.settings.handlers)
     runtime = Runtime(boot, slots, handlers, ask_to_end)
     client = make_redis(boot.redis_url, connections=32)

@@ -6,24 +6,33 @@ from platforms.outcome import Judgement, Outcome
 from worker.backoff import retry_delay
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
+from worker.limits.contract import Hindrance
 from worker.settings import Settings
 
 DEFAULT_WAIT = timedelta(seconds=30)
 CONFIGURATION_WAIT = timedelta(minutes=1)
-"""How often a lane with a wrong key or an empty balance looks whether it was mended; looking costs one call."""
+"""How long a job waits for a wrong key or an empty balance to be mended, where no breaker says when it is probed."""
 
 ADVICE_REFUSED = "Correct what the job asks for, then retry it."
 ADVICE_GAVE_UP = "Look whether what it needs works, then retry the job; what was found is kept."
 
 WAITS = {Outcome.WAIT, Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
 RETRIES = {Outcome.RETRY_NOW, Outcome.FALSE_SUCCESS, Outcome.FAIL_OVER, Outcome.RESET_CURSOR}
-COOLING = {Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
-"""Outcomes that concern every job of the lane, not this one alone."""
+OUR_LIMITS = {Hindrance.RATE, Hindrance.BREAKER, Hindrance.BUDGET}
+SHORTEST = timedelta(milliseconds=100)
 
 
 def decide(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:
-    """Wait (no attempt spent), retry (one spent) or give up, with the provider's own words as detail."""
-    if judgement.outcome in WAITS:
+    """Wait (no attempt spent), retry (one spent) or give up, with the provider's own words as detail.
+
+    To go to another provider with a time to come back means to wait, where no other is left.
+    """
+    if judgement.rule == Hindrance.CREDIT_LIMIT:
+        return Decision(Ending.COMPLETED, judgement.rule)
+    if judgement.rule in OUR_LIMITS:
+        # No call was made, so that no number of such waits says anything about the job.
+        return Decision(Ending.WAIT, judgement.rule, judgement.message, max(judgement.wait or DEFAULT_WAIT, SHORTEST))
+    if judgement.outcome in WAITS or (judgement.outcome is Outcome.FAIL_OVER and judgement.wait is not None):
         return _wait(judgement, lease, settings)
     if judgement.outcome in RETRIES:
         return retry(judgement.rule, judgement.message, lease, settings, judgement.wait)
@@ -61,7 +70,7 @@ def retry_or_fail(
         )
     delay = retry_delay(lease.failures, base_seconds, cap_seconds, floor)
     # A delay of nothing would put the task back at once and spin.
-    return Decision(Ending.RETRY, reason, detail, max(delay, timedelta(milliseconds=100)))
+    return Decision(Ending.RETRY, reason, detail, max(delay, SHORTEST))
 
 
 def wait_or_fail(

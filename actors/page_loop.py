@@ -1,39 +1,38 @@
-"""The one loop over a provider's pages: fetch, judge, dedupe, enrich, normalise, commit, go on."""
+"""The one loop over providers' pages: fetch, judge, dedupe, enrich, filter, commit, go on."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import msgspec
 import structlog
 
-from actors.calling import Caller
-from actors.deciding import COOLING, decide, retry
-from actors.enrichment import Enriched, enrich
-from db.queries import claiming, lanes
+from actors.deciding import decide, retry
+from actors.enrichment import NOTHING, Enriched, enrich
+from actors.segments import Segments
+from actors.shape_watch import ShapeWatch
+from actors.storing import PageStore, Place
+from actors.telling import tell_of_failover, tell_of_nothing
 from db.queries.claiming import ScrapingWork
-from db.queries.committing import PageAnswer, PageWrite
-from db.session import Pool, storable
+from db.session import Pool
 from platforms import cursor as cursors
-from platforms import paging
-from platforms.contract import Adapter, Item, Page, Provenance, Query
+from platforms.contract import Query
 from platforms.cursor import Envelope
 from platforms.outcome import Judgement, Outcome
+from platforms.pages import OPENED, Item, Page, Response, Walk
+from platforms.profile import Provenance
 from worker.clock import monotonic, utc_now
-from worker.committing import commit
-from worker.errors import AuthorityLost, PageRefused, ShapeError
+from worker.errors import AuthorityLost, PageRefused
 from worker.job_states import Decision, Ending, cancelled
 from worker.leases import Lease
 from worker.settings import Settings
 
 log = structlog.get_logger()
 
-LARGEST_INTEGER = 2_147_483_647
 MOST_PROFILE_WAITS = 5
 """Waits in a row for a provider that refuses profiles but gives pages; then creators are stored without."""
 
-RAW_LIMIT = 20_000
-"""Characters of an unreadable item that are kept."""
+SUSPICIOUS_ENDS = ("exhausted", "nothing_new", "repeated_cursor", "page_ceiling", "cursor_lost")
+"""Ends that say nothing about why there was nothing; others, e.g. ``no_related``, are clear answers."""
 
 
 class Stopping(Protocol):
@@ -48,37 +47,52 @@ class PageLoop:
     """One slice of one scraping job."""
 
     pool: Pool
-    caller: Caller
     settings: Settings
     stopping: Stopping
     lease: Lease
     work: ScrapingWork
     query: Query
-    adapter: Adapter
+    segments: Segments
+    store: PageStore
+    watch: ShapeWatch
 
     async def run(self) -> Decision:
         """Work pages until there is a reason to leave; give that reason. Raises nothing that a provider can cause."""
         started = monotonic()
-        envelope = cursors.resume(self.work.envelope, self.query, self.adapter, utc_now(), self.work.processed_runs)
         results, target, seq, pages = self.work.processed_results, self.work.target_results, self.work.seq, 0
         while True:
-            index = cursors.next_walk(envelope)
+            segment = self.segments.current
+            index = cursors.next_walk(segment.envelope)
             if results >= target:
                 return Decision(Ending.COMPLETED, "target_reached")
             if index is None:
-                return Decision(Ending.COMPLETED, _end_reason(envelope))
+                if (ended := self._ended(results)) is not None:
+                    return ended
+                continue
             if leaving := self._reason_to_leave(started, pages):
                 return leaving
-            fetched = await self._fetch(envelope, index)
-            if isinstance(fetched, Decision):
-                return fetched
+            fetched = await self._fetch(segment.envelope.walks[index])
+            if isinstance(fetched, Judgement):
+                if fetched.outcome is Outcome.RESET_CURSOR:
+                    fetched = Page(lost_place=True)
+                elif self.segments.fail_over(fetched, self.lease):
+                    continue
+                else:
+                    return decide(self.segments.verdict(fetched), self.lease, self.settings)
+            if fetched.not_ready is not None:
+                return Decision(Ending.WAIT, "provider_at_work", "the provider is still at work", fetched.not_ready)
             seq += 1
-            fresh = await self._fresh(fetched)
-            enriched = await self._enrich(list(fresh.values())[: target - results])
-            if enriched.blocked is not None and self.lease.waits < MOST_PROFILE_WAITS:
-                return await self._decide(enriched.blocked)
+            place = Place(segment.envelope, index, seq)
+            fresh = await self.store.fresh(fetched)
+            enriched = await self._enrich(fresh, target - results, self.store.provenance(segment.adapter, place))
+            blocked = enriched.blocked
+            leaves = blocked is not None and self.segments.may_fail_over(blocked, self.lease)
+            if blocked is not None and not leaves and self.lease.waits < MOST_PROFILE_WAITS:
+                return decide(blocked, self.lease, self.settings)
+            if self.segments.moved is not None:
+                await tell_of_failover(self.pool, self.lease, self.segments.moved)
             try:
-                answer, envelope = await self._store(fetched, fresh, enriched, envelope, index, seq)
+                answer, segment.envelope = await self.store.store(segment.adapter, fetched, fresh, enriched, place)
             except AuthorityLost as error:
                 return Decision(Ending.LOST, error.code, str(error))
             except PageRefused as error:
@@ -86,6 +100,7 @@ class PageLoop:
             if not answer.row_open:
                 return Decision(Ending.OUTSIDE, "row_changed")
             pages += 1
+            self.segments.stored()
             # The row is the truth: a repeated commit finds the page counted in it already.
             results = (answer.results_before or 0) + (answer.stored if answer.page_new else 0)
             target = answer.target_results or 0
@@ -93,6 +108,9 @@ class PageLoop:
                 return cancelled(answer.cancelled)
             if answer.overdue and results < target:
                 return _timed_out()
+            if blocked is not None and leaves and results < target:
+                # The page in hand is paid for and kept, with its creators marked; the rest is the next provider's.
+                self.segments.fail_over(blocked, self.lease)
 
     def _reason_to_leave(self, started: float, pages: int) -> Decision | None:
         if not self.lease.held:
@@ -101,113 +119,77 @@ class PageLoop:
             return cancelled(self.lease.cancelled)
         if self.work.deadline_at is not None and utc_now() >= self.work.deadline_at:
             return _timed_out()
+        if self._calls_left() == 0:
+            return Decision(Ending.COMPLETED, "call_limit")
         if self.stopping.is_set():
             return Decision(Ending.CONTINUE, "worker_stops")
         if pages >= self.settings.slice_pages or monotonic() - started >= self.settings.slice_seconds:
             return Decision(Ending.CONTINUE, "slice_ended")
         return None
 
-    async def _fetch(self, envelope: Envelope, index: int) -> Page | Decision:
-        walk = envelope.walks[index]
-        called = await self.caller.call(self.adapter.request(self.query, walk.word, walk.cursor), self.adapter.judge)
-        judgement = called.judgement
-        if judgement.outcome in (Outcome.EMPTY_END, Outcome.NOT_FOUND, Outcome.SKIP_ITEM):
-            return Page((), (), None, ended=True, credits=0)
-        if called.response is not None and judgement.outcome is Outcome.OK:
-            try:
-                return self.adapter.parse(called.response, walk.cursor)
-            except ShapeError as error:
-                return retry(error.reason, str(error), self.lease, self.settings)
-        return await self._decide(judgement)
+    def _calls_left(self) -> int | None:
+        """What the job's own limit leaves; None without one."""
+        if self.query.max_api_calls is None:
+            return None
+        return max(self.query.max_api_calls - self.work.calls - self.store.meter.calls, 0)
 
-    async def _decide(self, judgement: Judgement) -> Decision:
-        """What to do about an answer that is not a page; what concerns every job of the lane cools the lane."""
-        decision = decide(judgement, self.lease, self.settings)
-        if judgement.outcome in COOLING and decision.ending is Ending.WAIT:
-            async with self.pool.connection() as connection:
-                await lanes.cool_down(connection, self.lease.lane, decision.delay, decision.detail or decision.reason)
-        return decision
+    def _ended(self, results: int) -> Decision | None:
+        """What to do when all walks have ended; None to go on with other walks.
 
-    async def _store(
-        self, page: Page, fresh: dict[str, Item], enriched: Enriched, envelope: Envelope, index: int, seq: int
-    ) -> tuple[PageAnswer, Envelope]:
-        capability = self.adapter.capability
-        walk = envelope.walks[index]
-        here = cursors.with_walk(envelope, index, msgspec.structs.replace(walk, ordinal=walk.ordinal + 1))
-        following = cursors.with_walk(envelope, index, paging.advance(walk, page, len(fresh)), utc_now())
-        provenance = Provenance(capability.provider, capability.endpoint, capability.version, utc_now(), seq)
-        answer = await commit(
-            self.pool,
-            self.lease,
-            PageWrite(
-                task_id=self.lease.task_id,
-                token=self.lease.token,
-                seq=seq,
-                word=storable(walk.word),
-                cursor=storable(str(walk.cursor)),
-                cursor_shown=_shown(following, index, seq),
-                items=len(page.items),
-                unreadable=len(page.unreadable),
-                credits=page.credits + enriched.credits,
-                keys=list(fresh),
-                docs=[self._document(item, enriched, provenance) for item in fresh.values()],
-                envelope_here=cursors.encode(here).decode(),
-                envelope_next=cursors.encode(following).decode(),
-                ttl=self.settings.lease,
-                provider=capability.provider,
-                endpoint=capability.endpoint,
-                adapter_version=capability.version,
-                bad_reasons=[bad.reason for bad in page.unreadable],
-                bad_messages=[storable(bad.message)[:500] for bad in page.unreadable],
-                bad_raws=[storable(bad.raw[:RAW_LIMIT].decode(errors="replace")) for bad in page.unreadable],
-            ),
-        )
-        log.info(
-            "page_stored",
-            seq=seq,
-            word=walk.word,
-            cursor=walk.cursor,
-            items=len(page.items),
-            stored=answer.stored,
-            duplicates=answer.duplicates,
-            unreadable=len(page.unreadable),
-            credits=page.credits + enriched.credits,
-            repeated=not answer.page_new,
-        )
-        return answer, here if answer.cut else following
+        Nothing at all is no end to believe at once: the same search is asked again at a distance, then the next
+        provider is, and only then the job is complete with nothing, and says so.
+        """
+        envelope = self.segments.current.envelope
+        reason = _end_reason(envelope)
+        if results > 0 or reason not in SUSPICIOUS_ENDS:
+            return Decision(Ending.COMPLETED, reason)
+        if not envelope.rechecked:
+            distance = timedelta(seconds=self.settings.recheck_seconds)
+            if (wait := envelope.issued_at + distance - utc_now()) > timedelta(0):
+                return Decision(Ending.WAIT, "nothing_found", "a search with no result is asked again", wait)
+            self.segments.begin_again()
+            return None
+        if self.segments.next_segment("nothing_found"):
+            return None
+        tell_of_nothing(self.lease, self.segments.asked, reason)
+        return Decision(Ending.COMPLETED, "nothing_found")
 
-    async def _fresh(self, page: Page) -> dict[str, Item]:
-        """The page's items not stored yet, by dedupe key, in page order; the first of equal ones counts."""
-        by_key: dict[str, Item] = {}
-        for item in page.items:
-            by_key.setdefault(item.creator_id if self.query.dedupe == "creator" else item.content_id, item)
-        if not by_key:
-            return by_key
-        async with self.pool.connection() as connection:
-            seen = await claiming.seen_keys(connection, self.lease.task_id, list(by_key))
-        return {key: item for key, item in by_key.items() if key not in seen}
+    async def _fetch(self, walk: Walk) -> Page | Judgement:
+        segment = self.segments.current
+        source = segment.adapter.sources.get(walk.source)
+        if source is None:
+            # A walk that another release began.
+            return Page(ended=True, end_reason="unknown_source")
 
-    async def _enrich(self, items: list[Item]) -> Enriched:
-        if self.adapter.profiles is None or self.query.enrich == "none" or not items:
-            return Enriched({}, 0)
-        capability = self.adapter.capability
+        def read(response: Response) -> tuple[Page, int]:
+            page = source.parse(response, self.query, walk)
+            return page, page.credits
+
+        request = source.request(self.query, walk)
+        called = await self.watch.call(segment.caller, source, segment.adapter.capability.version, request, read)
+        if called.read is not None:
+            return called.read.judgement or called.read
+        if called.judgement.outcome in (Outcome.EMPTY_END, Outcome.NOT_FOUND, Outcome.SKIP_ITEM):
+            return Page(ended=True, end_reason=called.judgement.rule)
+        return called.judgement
+
+    async def _enrich(self, fresh: dict[str, Item], room: int, provenance: Provenance) -> Enriched:
+        segment = self.segments.current
+        profiles = segment.adapter.profiles
+        if profiles is None or self.query.enrich == "none" or not fresh:
+            return NOTHING
+        wanted = self.store.worth_a_profile(fresh, segment.adapter, provenance)
         return await enrich(
             self.pool,
-            self.caller,
-            self.adapter.profiles,
-            capability.platform,
-            capability.provider,
-            items,
+            segment.caller,
+            self.watch,
+            profiles,
+            segment.adapter.capability,
+            wanted if self.query.filters.active else wanted[:room],
             max_age=timedelta(days=self.settings.profile_age_days),
             calls_at_once=self.settings.profile_calls,
+            most_calls=self._calls_left(),
         )
-
-    def _document(self, item: Item, enriched: Enriched, provenance: Provenance) -> str:
-        status = "skipped"
-        if item.creator_id in enriched.profiles:
-            status = "failed" if enriched.profiles[item.creator_id] is None else "completed"
-        profile = enriched.profiles.get(item.creator_id)
-        return msgspec.json.encode(self.adapter.normalise(item, profile, status, provenance)).decode()
 
 
 def _timed_out() -> Decision:
@@ -218,11 +200,5 @@ def _timed_out() -> Decision:
 
 def _end_reason(envelope: Envelope) -> str:
     """Why the last walk ended: the one word that tells most about all of them."""
-    reasons = {walk.end_reason or "exhausted" for walk in envelope.walks}
-    return "exhausted" if "exhausted" in reasons else min(reasons)
-
-
-def _shown(envelope: Envelope, index: int, seq: int) -> int:
-    """What the application's integer ``cursor`` shows: the walk's own where it is one, else the page ordinal."""
-    value = envelope.walks[index].cursor
-    return min(value, LARGEST_INTEGER) if isinstance(value, int) else seq
+    reasons = {walk.end_reason or "exhausted" for walk in envelope.walks if walk.end_reason != OPENED}
+    return next((one for one in SUSPICIOUS_ENDS if one in reasons), min(reasons, default="exhausted"))

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
+from datetime import timedelta
 from typing import Any
 
 import dramatiq
@@ -11,12 +12,15 @@ import structlog
 from dramatiq.asyncio import get_event_loop_thread
 
 from actors.handlers.contract import Handler
-from actors.providers import Transports
+from actors.providers import Providers
+from actors.shape_watch import ShapeWatch
 from db.session import Pool, make_pool
 from worker.boot import Boot
 from worker.claiming import claim
 from worker.heartbeat import Heartbeat
 from worker.leases import Lease
+from worker.limits.contract import Limits
+from worker.limits.making import make_limits
 from worker.processes import release, rss_mb
 
 log = structlog.get_logger()
@@ -26,8 +30,10 @@ class Runtime(dramatiq.Middleware):
     """Starts with dramatiq's worker and ends with it. Must stand after ``AsyncIO``, whose event loop it uses."""
 
     pool: Pool
-    transports: Transports
+    providers: Providers
     call_places: asyncio.Semaphore
+    limits: Limits
+    watch: ShapeWatch
 
     def __init__(self, boot: Boot, slots: int, handlers: Mapping[str, Handler], ask_to_end: Callable[[], None]) -> None:
         self.settings = boot.settings
@@ -38,6 +44,7 @@ class Runtime(dramatiq.Middleware):
         self._ask_to_end = ask_to_end
         self._slices = 0
         self._database_url = boot.database_url
+        self._redis_url = boot.redis_url
         self.heartbeat = Heartbeat(
             boot.database_url,
             boot.owner,
@@ -100,13 +107,22 @@ class Runtime(dramatiq.Middleware):
         log.info("worker_stopped", owner=self.owner)
 
     async def _open(self) -> None:
-        self.transports = Transports(self.settings)
+        self.providers = Providers(self.settings)
         self.call_places = asyncio.Semaphore(self.settings.provider_connections)
         self.pool = make_pool(self._database_url, "trawler worker", self.settings.database_connections)
         await self.pool.open()
+        limits = make_limits(self.settings, self._redis_url, self.owner, self.pool)
+        self.limits = limits
+        self.watch = ShapeWatch(
+            self.pool,
+            limits.breaker.open,
+            seconds=self.settings.shape_seconds,
+            pause=timedelta(seconds=self.settings.breaker_seconds),
+        )
 
     async def _close(self) -> None:
-        await self.transports.aclose()
+        await self.providers.aclose()
+        await self.limits.aclose()
         await self.pool.close()
 
     @staticmethod

@@ -1,14 +1,25 @@
 """A slice of a scraping job: from the row to a decision."""
 
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
 import structlog
 
 from actors.calling import Caller
+from actors.metering import Meter
 from actors.page_loop import PageLoop
+from actors.provider_order import adapters_of
 from actors.runtime import Runtime
+from actors.segments import Segments
 from actors.slices import run_settled
+from actors.storing import PageStore
 from db.queries.claiming import load_scraping_work
-from platforms.query import read_query, unknown_params
-from platforms.registry import find
+from db.queries.spending import record_spend
+from platforms.contract import Adapter
+from platforms.cursor import read
+from platforms.params import unknown_params
+from platforms.query import read_query
 from worker.clock import monotonic
 from worker.errors import ConfigurationError, InvalidJob
 from worker.job_states import Decision, Ending, JobStatus
@@ -49,23 +60,58 @@ async def _run_slice(runtime: Runtime, lease: Lease) -> Decision:
             work.target_results,
             work.search_params,
         )
-        adapter = find(query.platform, query.kind, query.options.get("provider"))
-    except InvalidJob as error:
+        adapters = _usable(runtime, adapters_of(query, runtime.settings.providers))
+        if ignored := unknown_params(work.search_params):
+            log.info("search_params_ignored", keys=ignored)
+        meter = Meter()
+        segments = Segments(
+            query,
+            adapters,
+            lambda provider: Caller(
+                provider,
+                runtime.providers.account(provider),
+                runtime.providers.of(provider),
+                runtime.call_places,
+                runtime.limits,
+                meter,
+                lease,
+            ),
+            read(work.envelope),
+            work.processed_runs,
+            work.deadline_at,
+        )
+    except (InvalidJob, ConfigurationError) as error:
         return Decision(Ending.ERROR, error.code, str(error))
-    if ignored := unknown_params(work.search_params):
-        log.info("search_params_ignored", keys=ignored)
-    try:
-        transport = runtime.transports.of(adapter.capability.provider)
-    except ConfigurationError as error:
-        return Decision(Ending.ERROR, error.code, str(error))
+    store = PageStore(runtime.pool, lease, query, meter, by_handle_too=segments.more_than_one)
     loop = PageLoop(
         pool=runtime.pool,
-        caller=Caller(transport, runtime.call_places),
         settings=runtime.settings,
         stopping=runtime.stopping,
         lease=lease,
         work=work,
         query=query,
-        adapter=adapter,
+        segments=segments,
+        store=store,
+        watch=runtime.watch,
     )
-    return await loop.run()
+    try:
+        return await loop.run()
+    finally:
+        await _write_down(runtime, lease, meter)
+
+
+def _usable(runtime: Runtime, adapters: Sequence[Adapter]) -> Sequence[Adapter]:
+    """Those whose provider has credentials; all of them where none has, so that the first one says what is missing."""
+    return [one for one in adapters if runtime.providers.configured(one.capability.provider)] or adapters
+
+
+async def _write_down(runtime: Runtime, lease: Lease, meter: Meter) -> None:
+    """Keep what calls cost that no page tells of."""
+    spends = meter.open()
+    if not spends:
+        return
+    try:
+        async with runtime.pool.connection() as connection:
+            await record_spend(connection, lease.task_id, spends)
+    except psycopg.OperationalError as error:
+        log.warning("spend_not_recorded", spends=[msgspec.to_builtins(spend) for spend in spends], error=str(error))

@@ -1,21 +1,22 @@
 """What an adapter gives and what it is given. Pure data and pure functions: no I/O, no database.
 
-A *capability* is (platform, search kind, provider). The page loop asks an `Adapter` for a request, sends it through
-the transport, lets the adapter judge and parse the response, and stores what `normalise` makes of the new items.
+A *capability* is (platform, search kind, provider), and an `Adapter` serves one. It reads one or more *sources*: the
+provider's endpoints, each with its own way to ask and to read. A job is a set of *walks*, each a way through the pages
+of one source; a page may open further walks. The page loop asks the walk's source for a request, sends it through the
+transport, lets the source judge and parse the response, and stores what the adapter's ``normalise`` makes of new items.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
-import msgspec
-
+from platforms.filters import NO_FILTERS, Filters
+from platforms.normalise.facts import Document
 from platforms.outcome import Judgement
-
-Cursor: TypeAlias = int | str
-"""A provider's own page marker: an integer, or opaque text."""
+from platforms.pages import Item, Page, Request, Response, Walk
+from platforms.profile import Profile, Provenance
 
 
 class SearchKind(StrEnum):
@@ -40,10 +41,17 @@ class Query:
     platform: str
     kind: SearchKind
     keywords: tuple[str, ...] = ()
+    """Each is a walk of its own. One that begins with ``#`` is a hashtag."""
     target_username: str | None = None
     region: str = "US"
+    word_kind: Literal["keyword", "hashtag", "profiles"] = "keyword"
+    """What words without ``#`` are: words of a content search, hashtags, or words of a search for accounts."""
+    providers: tuple[str, ...] = ()
+    """Providers to use, best first; empty leaves it to the settings."""
     dedupe: Literal["creator", "video"] = "creator"
     enrich: Literal["inline", "none"] = "inline"
+    max_api_calls: int | None = None
+    filters: Filters = NO_FILTERS
     options: Mapping[str, str] = field(default_factory=dict)
     """Search options passed on to the provider as they are, e.g. ``sort_by``, ``date_posted``."""
 
@@ -55,99 +63,71 @@ class Capability:
     platform: str
     kind: SearchKind
     provider: str
-    endpoint: str
     version: int
     cursor_lifetime: timedelta | None
     """How long a saved cursor stays good; None where the provider's cursors do not expire."""
     stale_cursor: StaleCursor
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One call: a path below the provider's base URL and its query parameters. The key is added by the transport."""
+class Endpoint(Protocol):
+    """What sources and profile look-ups share: a name for prices and limits, and what an answer means and costs."""
 
-    path: str
-    params: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One complete answer. ``headers`` keys are lower case; ``body`` is decompressed."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One readable result of a page. ``creator_id`` is the platform's stable id, never the handle."""
-
-    creator_id: str
-    content_id: str
-    handle: str
-    raw: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """One item that could not be read: its JSON as it came, and a stable reason."""
-
-    raw: bytes
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One judged and parsed answer. ``credits`` is what the call cost; ``next_cursor`` is None only when ``ended``."""
-
-    items: tuple[Item, ...]
-    unreadable: tuple[Unreadable, ...]
-    next_cursor: Cursor | None
-    ended: bool
-    credits: int
-
-
-class Provenance(msgspec.Struct, frozen=True):
-    """Where a stored creator came from. ``page`` counts the job's pages from 1."""
-
-    provider: str
-    endpoint: str
-    adapter_version: int
-    fetched_at: datetime
-    page: int
-    unknown: list[str] = []
-    """Paths of numbers that were not told; they are stored as 0, as the application's pages expect."""
-
-
-class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One creator's profile, as kept between jobs. Numbers are None where the provider did not tell them."""
-
-    status: Literal["found", "private", "gone"]
-    bio: str = ""
-    emails: list[str] = []
-    verified: bool | None = None
-    followers: int | None = None
-    avatar_url: str = ""
-    links: list[str] = []
-
-
-class ProfileAdapter(Protocol):
-    """Looks one creator up; used to enrich thin search results."""
+    @property
+    def endpoint(self) -> str:
+        """Stable name of the endpoint; the ledger, prices and limits go by it."""
 
     @property
     def credits(self) -> int:
-        """What one look-up costs when the answer does not tell."""
-
-    def request(self, handle: str) -> Request:
-        """The call for one handle (without ``@``)."""
+        """What one call costs by the price list, in the provider's unit."""
 
     def judge(self, response: Response) -> Judgement:
-        """What the answer means."""
+        """What the answer means, by status, headers and error body. Never raises."""
 
-    def parse(self, response: Response) -> tuple[Profile, int]:
-        """The profile and its cost in credits. Raises `ShapeError` when the answer has another shape."""
+    def charged(self, response: Response) -> int:
+        """What an answer cost that is no page (an error, a refusal, another shape). Never raises."""
+
+
+class Source(Endpoint, Protocol):
+    """One endpoint that gives pages."""
+
+    def request(self, query: Query, walk: Walk) -> Request:
+        """The call for the walk's next page."""
+
+    def parse(self, response: Response, query: Query, walk: Walk) -> Page:
+        """The page in an answer judged ``ok``.
+
+        An item that cannot be read goes to ``unreadable``. Raises `ShapeError` when the whole page has another shape.
+        """
+
+    def reread(self, raw: bytes, query: Query, walk: Walk) -> Item | None:
+        """One item set aside earlier, read again as a part of the page that ``walk`` asked for.
+
+        None for one that the search must not give (`Page.dropped`). Raises `ShapeError` when it still cannot be read.
+        """
+
+
+class ProfileAdapter(Endpoint, Protocol):
+    """Looks creators up; used to enrich thin search results."""
+
+    @property
+    def provider(self) -> str:
+        """Whose endpoint it is."""
+
+    @property
+    def most(self) -> int:
+        """How many creators one call can ask for."""
+
+    def wanted(self, item: Item) -> bool:
+        """Whether this item's creator can be looked up and is worth it."""
+
+    def request(self, items: Sequence[Item]) -> Request:
+        """The call for at most ``most`` creators."""
+
+    def parse(self, response: Response, items: Sequence[Item]) -> tuple[dict[str, Profile], int]:
+        """The profiles by `Item.key`, and the cost; a creator asked for and missing is gone.
+
+        Raises `ShapeError` when the answer has another shape.
+        """
 
 
 class Adapter(Protocol):
@@ -158,26 +138,17 @@ class Adapter(Protocol):
         """Name and fixed facts."""
 
     @property
+    def sources(self) -> Mapping[str, Source]:
+        """The endpoints it reads, by the name that walks call them."""
+
+    @property
     def profiles(self) -> ProfileAdapter | None:
         """The look-up that fills what search results lack; None where they lack nothing."""
 
-    @property
-    def first_cursor(self) -> Cursor:
-        """The cursor of a walk's first page."""
-
-    def request(self, query: Query, word: str, cursor: Cursor) -> Request:
-        """The call for one page of one word's walk."""
-
-    def judge(self, response: Response) -> Judgement:
-        """What the answer means, by status, headers and error body. Never raises."""
-
-    def parse(self, response: Response, cursor: Cursor) -> Page:
-        """The page in an answer judged ``ok``; ``cursor`` is the one asked for.
-
-        An item that cannot be read goes to ``unreadable``. Raises `ShapeError` when the whole page has another shape.
-        """
+    def starts(self, query: Query) -> tuple[Walk, ...]:
+        """The walks a job begins with, in the order of their turns. Raises `InvalidJob` when it cannot be asked."""
 
     def normalise(
         self, item: Item, profile: Profile | None, enhancement_status: str, provenance: Provenance
-    ) -> msgspec.Struct:
+    ) -> Document:
         """The creator JSON of one item, as the application reads it (docs/creator_json.md)."""

@@ -1,42 +1,39 @@
-"""The cursor envelope: where each keyword's walk through a provider's pages stands, as one JSON document."""
+"""The cursor envelope: where each walk through a provider's pages stands, as one JSON document."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from platforms.contract import Adapter, Capability, Cursor, Query, SearchKind, StaleCursor
+from platforms.contract import Adapter, Capability, Query, StaleCursor
+from platforms.pages import Walk
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Walk(msgspec.Struct, frozen=True):
-    """One word's way through the pages. ``cursor`` is the next to ask for, ``ordinal`` counts the pages so far."""
-
-    word: str
-    cursor: Cursor
-    ordinal: Count = 0
-    ended: bool = False
-    end_reason: str | None = None
-    barren: Count = 0
-    """Pages in a row that brought nothing new."""
-    again: Count = 0
-    """Pages still to come that an earlier walk may have read already, so that nothing new in them proves nothing."""
-
-
 class Envelope(msgspec.Struct, frozen=True):
-    """Every walk of one job, and what they belong to. ``issued_at`` is when the newest cursor came, UTC."""
+    """Every walk of one segment of a job, and what they belong to. ``issued_at`` is when the newest cursor came, UTC.
+
+    A *segment* is a stretch of a job with one provider; the next provider begins another, with walks of its own.
+    """
 
     provider: str
-    endpoint: str
     adapter_version: int
     query_hash: str
     issued_at: Moment
     walks: list[Walk]
+    given_up: list[str] = []
+    """Providers of earlier segments, in order."""
+    rechecked: bool = False
+    """Whether a search that gave nothing at all was asked again."""
+    earlier: list["Envelope"] = []
+    """Where earlier segments stopped that had more to read, so that a job that goes back goes on there."""
 
+
+MOST_WALKS = 200
+"""Walks of one job; further ones that pages open are left out."""
 
 _DECODER = msgspec.json.Decoder(Envelope)
 
@@ -47,53 +44,61 @@ def query_hash(query: Query, capability: Capability) -> str:
         capability.platform,
         capability.kind,
         capability.provider,
-        capability.endpoint,
         query.keywords,
+        query.word_kind,
         query.target_username,
         query.region,
         sorted(query.options.items()),
+        query.filters.countries,
     ]
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:32]
 
 
-def start(query: Query, adapter: Adapter, now: datetime) -> Envelope:
-    """A new envelope: each keyword its own walk, or one walk of all words where the ``keywords`` option is joined."""
+def start(
+    query: Query, adapter: Adapter, now: datetime, given_up: Sequence[str] = (), pages_before: int = 0
+) -> Envelope:
+    """A new envelope with the walks that the adapter begins with. Raises `InvalidJob` as `Adapter.starts` does."""
     capability = adapter.capability
+    again = max(pages_before, 0)
     return Envelope(
         provider=capability.provider,
-        endpoint=capability.endpoint,
         adapter_version=capability.version,
         query_hash=query_hash(query, capability),
         issued_at=now,
-        walks=[Walk(word, adapter.first_cursor) for word in _words(query)],
+        walks=[msgspec.structs.replace(walk, again=again) for walk in adapter.starts(query)],
+        given_up=list(given_up),
     )
 
 
-def resume(
-    document: bytes | str | Mapping[str, Any] | None,
-    query: Query,
-    adapter: Adapter,
-    now: datetime,
-    pages_before: int = 0,
-) -> Envelope:
-    """The saved envelope if it is good, else what the adapter's policy makes of it. Never raises.
+def read(document: bytes | str | Mapping[str, Any] | None) -> Envelope | None:
+    """A saved envelope; None for no document and for garbage."""
+    if document is None:
+        return None
+    try:
+        if isinstance(document, bytes | str):
+            return _DECODER.decode(document)
+        return msgspec.convert(document, Envelope)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def resume(saved: Envelope | None, query: Query, adapter: Adapter, now: datetime, pages_before: int = 0) -> Envelope:
+    """The saved envelope if it is good, else what the adapter's policy makes of it.
 
     ``pages_before`` counts the pages the job has read so far: a walk that starts anew meets their results again.
 
-    No document, garbage, and the envelope of another provider, endpoint or query start anew. One that is past the
-    provider's cursor life, or of another adapter version, follows the adapter's `StaleCursor` policy.
+    No envelope, and that of another provider or query, start anew. One that is past the
+    provider's cursor life, or of another adapter version, follows the adapter's `StaleCursor` policy. Raises
+    `InvalidJob` as `Adapter.starts` does.
     """
-    fresh = start(query, adapter, now)
-    again = max(pages_before, 0)
-    fresh = msgspec.structs.replace(fresh, walks=[msgspec.structs.replace(walk, again=again) for walk in fresh.walks])
-    saved = _read(document)
-    if saved is None or _identity(saved) != _identity(fresh):
-        return fresh
     capability = adapter.capability
+    fresh = start(query, adapter, now, saved.given_up if saved else (), pages_before)
+    if saved is None or (saved.provider, saved.query_hash) != (fresh.provider, fresh.query_hash):
+        return fresh
     lifetime = capability.cursor_lifetime
     expired = lifetime is not None and now - saved.issued_at > lifetime
     if not expired and saved.adapter_version == capability.version:
-        return saved
+        return msgspec.structs.replace(saved, walks=[_looking(walk) for walk in saved.walks])
     match capability.stale_cursor:
         case StaleCursor.CONTINUE:
             return msgspec.structs.replace(saved, adapter_version=capability.version)
@@ -111,9 +116,19 @@ def next_walk(envelope: Envelope) -> int | None:
     return min(open_walks, key=lambda index: envelope.walks[index].ordinal, default=None)
 
 
-def with_walk(envelope: Envelope, index: int, walk: Walk, now: datetime | None = None) -> Envelope:
-    """A copy with one walk replaced; ``now`` (UTC) renews ``issued_at`` when the walk brought a new cursor."""
+def with_walk(
+    envelope: Envelope, index: int, walk: Walk, now: datetime | None = None, opened: Sequence[Walk] = ()
+) -> Envelope:
+    """A copy with one walk replaced, and those added that its page opened, each (source, word) once.
+
+    ``now`` (UTC) renews ``issued_at`` when the walk brought a new cursor.
+    """
     walks = [walk if place == index else old for place, old in enumerate(envelope.walks)]
+    known = {(one.source, one.word) for one in walks}
+    for one in opened:
+        if (one.source, one.word) not in known and len(walks) < MOST_WALKS:
+            known.add((one.source, one.word))
+            walks.append(one)
     return msgspec.structs.replace(envelope, walks=walks, issued_at=now or envelope.issued_at)
 
 
@@ -122,28 +137,9 @@ def encode(envelope: Envelope) -> bytes:
     return msgspec.json.encode(envelope)
 
 
-def _words(query: Query) -> tuple[str, ...]:
-    if query.kind is SearchKind.SIMILAR:
-        return (query.target_username or "",)
-    if query.options.get("keywords") == "joined":
-        return (" ".join(query.keywords),)
-    return query.keywords
-
-
-def _identity(envelope: Envelope) -> tuple[object, ...]:
-    words = tuple(walk.word for walk in envelope.walks)
-    return envelope.provider, envelope.endpoint, envelope.query_hash, words
-
-
-def _read(document: bytes | str | Mapping[str, Any] | None) -> Envelope | None:
-    if document is None:
-        return None
-    try:
-        if isinstance(document, bytes | str):
-            return _DECODER.decode(document)
-        return msgspec.convert(document, Envelope)
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-        return None
+def _looking(walk: Walk) -> Walk:
+    """A walk whose last call may have worked, unknown to us, at its start; any other as it is."""
+    return msgspec.structs.replace(walk, cursor=walk.start, once=False) if walk.once and not walk.ended else walk
 
 
 def _stopped(walk: Walk) -> Walk:

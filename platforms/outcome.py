@@ -4,7 +4,7 @@ An adapter's ``outcomes.py`` is a tuple of `Rule`, first match wins; each rule i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -71,3 +71,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return max(parsedate_to_datetime(value) - now, timedelta(0))
     except (ValueError, TypeError):
         return None
+
+
+def ending_the_job(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The table of a step that looks the job's own target up: what elsewhere skips one account ends the job here."""
+    return tuple(
+        replace(rule, outcome=Outcome.STOP_JOB) if rule.outcome in (Outcome.NOT_FOUND, Outcome.SKIP_ITEM) else rule
+        for rule in rules
+    )

@@ -13,15 +13,20 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psutil
+import redis
 
 from db.session import connect, driver_url
 from platforms.simulator.running import RunningSimulator
 from tests.pooler import pooled
+from worker.limits.overview import let_go
 
 ROOT = Path(__file__).parents[1]
 LONGEST_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 T = TypeVar("T")
+
+OURS = ("TRAWLER_", "SCRAPECREATORS_", "YOUTUBE_", "INSTAGRAM_GRAPH_", "TIKTOK_", "APIFY_")
+"""What the names of our settings begin with. A test sets its own, whatever the shell it is started from holds."""
 
 FAST = {
     # Timers of a test, in the proportions of real ones.
@@ -31,6 +36,7 @@ FAST = {
     "TRAWLER_SWEEP_SECONDS": "2",
     "TRAWLER_RETRY_BASE_SECONDS": "0.2",
     "TRAWLER_RETRY_CAP_SECONDS": "1",
+    "TRAWLER_RECHECK_SECONDS": "0.2",
     "TRAWLER_SLOTS": "16",
 }
 
@@ -45,11 +51,14 @@ def eventually(look: Callable[[], T], seconds: float = LONGEST_SECONDS) -> T:
 
 
 class Fleet:
-    """Starts processes against one database, Redis and provider, and ends all of them when left."""
+    """Starts processes against one database, Redis and provider, and ends all of them when left.
+
+    ``settings`` add to the environment: `every_provider` configures the providers beside ScrapeCreators.
+    """
 
     def __init__(self, database_url: str, redis_url: str, provider_url: str, logs: Path, **settings: str) -> None:
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("TRAWLER_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
             **FAST,
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
@@ -140,6 +149,12 @@ def fresh_database(server_url: str, template: str) -> Iterator[str]:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+def let_all_go(redis_url: str) -> None:
+    """End all that limits hold back, as an operator does who mended what it was for."""
+    with redis.Redis.from_url(redis_url) as client:
+        let_go(client)
+
+
 def living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Those that still run; one that has ended and that nobody has asked about yet does not."""
     found = []
@@ -148,3 +163,21 @@ def living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def every_provider(url: str, key: str = "test-key") -> dict[str, str]:
+    """Settings that configure all providers and point them at one simulator; without them only ScrapeCreators is."""
+    return {
+        "SCRAPECREATORS_BASE_URL": url,
+        "SCRAPECREATORS_API_KEY": key,
+        "YOUTUBE_BASE_URL": f"{url}/youtube_data_api",
+        "YOUTUBE_API_KEY": key,
+        "INSTAGRAM_GRAPH_BASE_URL": f"{url}/instagram_graph",
+        "INSTAGRAM_GRAPH_TOKEN": key,
+        "INSTAGRAM_GRAPH_USER_ID": "17841400000000000",
+        "TIKTOK_RESEARCH_BASE_URL": f"{url}/tiktok_research",
+        "TIKTOK_CLIENT_KEY": key,
+        "TIKTOK_CLIENT_SECRET": f"{key}-secret",
+        "APIFY_BASE_URL": f"{url}/apify",
+        "APIFY_TOKEN": key,
+    }

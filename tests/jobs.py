@@ -103,7 +103,7 @@ def ledger(connection: psycopg.Connection, job_id: str) -> list[tuple[int, int]]
 def assert_counters_are_true(connection: psycopg.Connection, job_id: str) -> None:
     """Row, ledger and batches tell the same, and no creator is stored twice."""
     row, creators, pages = job(connection, job_id), stored_creators(connection, job_id), ledger(connection, job_id)
-    ids = [creator["creator"]["id"] for creator in creators]
+    ids = [creator["creator"]["id"] or creator["creator"]["uniqueId"] for creator in creators]
     assert len(ids) == len(set(ids)), "a creator is stored twice"
     assert row["processed_results"] == len(creators) == sum(stored for _, stored in pages)
     assert row["processed_runs"] == len(pages)

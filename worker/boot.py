@@ -11,7 +11,8 @@ from db.session import connect
 from worker.broker import make_redis
 from worker.embedded import running_servers
 from worker.errors import ConfigurationError, ServerUnavailable
-from worker.logging import configure_logging, redact
+from worker.logging import configure_logging
+from worker.redaction import redact
 from worker.settings import Settings, load_settings
 
 

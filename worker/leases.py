@@ -1,6 +1,7 @@
 """A lease as its holder knows it, safe to use from the slice and the heartbeat at once."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 from db.queries.claiming import Claimed
@@ -24,6 +25,7 @@ class Lease:
         self.failures = claimed.failures
         self.max_failures = claimed.max_failures
         self.waits = claimed.waits
+        self.ttl = timedelta(seconds=lease_seconds)
         self.claimed_at = monotonic()
         self._trusted_seconds = lease_seconds * 0.75
         self._good_until = sent_at + self._trusted_seconds

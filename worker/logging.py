@@ -1,26 +1,13 @@
 """Logs: one JSON object a line with a static event name; ids, never objects. Secrets are cut by `redact`."""
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-_SECRETS = (
-    re.compile(
-        r"(?i)(x-api-key|authorization|api[_-]?key|access_token|password|token)"
-        r"([\"']?\s*[=:]\s*[\"']?(?:bearer\s+|basic\s+)?)[^\s\"'&,;}]+"
-    ),
-    re.compile(r"(://[^:/@\s]*:)[^@/\s]+(?=@)"),
-)
-
-
-def redact(text: str) -> str:
-    """The text without keys, tokens and passwords, wherever a URL, a header or JSON carries one."""
-    text = _SECRETS[0].sub(r"\1\2[cut]", text)
-    return _SECRETS[1].sub(r"\1[cut]", text)
+from worker.redaction import redact
 
 
 def _cut_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

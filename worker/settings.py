@@ -16,6 +16,10 @@ from worker.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
 SCRAPECREATORS_HOST = "https://api.scrapecreators.com"
+APIFY_HOST = "https://api.apify.com"
+YOUTUBE_HOST = "https://www.googleapis.com"
+TIKTOK_RESEARCH_HOST = "https://open.tiktokapis.com"
+INSTAGRAM_GRAPH_HOST = "https://graph.facebook.com"
 
 
 def _http_url(value: str) -> str:
@@ -35,6 +39,22 @@ class LaneLimits(BaseModel):
 
     max_running: Annotated[int, Field(ge=0)] | None = None
     max_per_tenant: Annotated[int, Field(ge=0)] | None = None
+
+
+class Caps(BaseModel):
+    """Most credits at one provider, in its own unit; what is not given has no cap."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    day: Annotated[int, Field(ge=0)] | None = None
+    """Of one account, from midnight to midnight UTC."""
+    tenant_day: Annotated[int, Field(ge=0)] | None = None
+    job: Annotated[int, Field(ge=0)] | None = None
+
+    @property
+    def given(self) -> dict[str, int]:
+        """Those that are set."""
+        return self.model_dump(exclude_none=True)
 
 
 class Settings(BaseSettings):
@@ -58,6 +78,26 @@ class Settings(BaseSettings):
 
     scrapecreators_api_key: SecretStr = Field(SecretStr(""), validation_alias="SCRAPECREATORS_API_KEY")
     scrapecreators_base_url: HttpUrl = Field(SCRAPECREATORS_HOST, validation_alias="SCRAPECREATORS_BASE_URL")
+    apify_token: SecretStr = Field(SecretStr(""), validation_alias="APIFY_TOKEN")
+    """An API token of Apify; empty leaves that provider out."""
+    apify_base_url: HttpUrl = Field(APIFY_HOST, validation_alias="APIFY_BASE_URL")
+    youtube_api_key: SecretStr = Field(SecretStr(""), validation_alias="YOUTUBE_API_KEY")
+    """A key of a Google Cloud project with the YouTube Data API; empty leaves that provider out."""
+    youtube_base_url: HttpUrl = Field(YOUTUBE_HOST, validation_alias="YOUTUBE_BASE_URL")
+    tiktok_client_key: SecretStr = Field(SecretStr(""), validation_alias="TIKTOK_CLIENT_KEY")
+    """The client key of an app approved for TikTok's Research API; empty leaves that provider out."""
+    tiktok_client_secret: SecretStr = Field(SecretStr(""), validation_alias="TIKTOK_CLIENT_SECRET")
+    tiktok_research_base_url: HttpUrl = Field(TIKTOK_RESEARCH_HOST, validation_alias="TIKTOK_RESEARCH_BASE_URL")
+    instagram_graph_token: SecretStr = Field(SecretStr(""), validation_alias="INSTAGRAM_GRAPH_TOKEN")
+    """An access token for the Instagram Graph API; empty leaves that provider out."""
+    instagram_graph_user_id: SecretStr = Field(SecretStr(""), validation_alias="INSTAGRAM_GRAPH_USER_ID")
+    """The Instagram id of the professional account that the token is for."""
+    instagram_graph_base_url: HttpUrl = Field(INSTAGRAM_GRAPH_HOST, validation_alias="INSTAGRAM_GRAPH_BASE_URL")
+    providers: dict[str, list[str]] = {}
+    """Providers of a search, best first, e.g. ``{"tiktok.keyword": ["scrapecreators", "tiktok_research"]}``.
+
+    A search that is not named is read by all that have credentials, in the order of the registry.
+    """
     provider_connect_seconds: Positive = 5
     provider_read_seconds: Positive = 30
     provider_total_seconds: Positive = 60
@@ -96,6 +136,9 @@ class Settings(BaseSettings):
     recycle_rss_mb: Annotated[int, Field(ge=0)] = 1500
     """A worker that holds more memory drains and ends with 0; 0 means never."""
 
+    recheck_seconds: Positive = 30
+    """A search that gave nothing at all is asked once more after this, before its job ends with nothing."""
+
     max_attempts: Annotated[int, Field(ge=1)] = 5
     """Errors in a row, without a page between them, after which a job ends as ``error``."""
     retry_base_seconds: Positive = 5
@@ -122,6 +165,21 @@ class Settings(BaseSettings):
     """A stored profile younger than this is used instead of a paid call."""
     profile_calls: Annotated[int, Field(ge=1)] = 10
     """Profile calls one slice makes at once."""
+
+    shape_seconds: Positive = 60
+    """Each process compares an endpoint's answers with their known shape once in so long."""
+
+    rates: dict[str, Positive] = {}
+    """Most calls a second of one account, by provider, e.g. ``{"scrapecreators": 20}``; without one 429 teaches it."""
+    rate_without_redis: Positive = 10
+    """Most calls a second one process makes to one group of endpoints while Redis is away; less where it knows less."""
+    breaker_failures: Annotated[int, Field(ge=1)] = 20
+    """Failures in a row, of the whole fleet, after which an endpoint is called by one probe at a time."""
+    breaker_seconds: Positive = 30
+    """First pause before a probe; each that fails doubles it, up to the cap."""
+    breaker_cap_seconds: Positive = 600
+    budgets: dict[str, Caps] = {}
+    """Most credits by provider, e.g. ``{"scrapecreators": {"day": 10000, "tenant_day": 2000, "job": 500}}``."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -66,18 +66,21 @@ class ScrapingWork:
     deadline_at: datetime | None
     seq: int
     envelope: Any
+    calls: int
+    """Provider calls made for the job so far."""
 
 
 async def load_scraping_work(connection: AsyncConnection[Any], task_id: int) -> ScrapingWork | None:
     """The row and checkpoint of a task; None when the application deleted the row.
 
-    No locks. Plan: three primary keys.
+    No locks. Plan: three primary keys and ``spend_job``.
     """
     async with connection.cursor(row_factory=class_row(ScrapingWork)) as cursor:
         await cursor.execute(
             """
             SELECT j.status, j.platform, j.keywords, j.target_username, j.region, j.search_params, j.target_results,
-                   j.processed_results, j.processed_runs, t.deadline_at, coalesce(c.seq, 0) AS seq, c.envelope
+                   j.processed_results, j.processed_runs, t.deadline_at, coalesce(c.seq, 0) AS seq, c.envelope,
+                   coalesce((SELECT sum(s.calls) FROM worker.spend s WHERE s.job_id = t.job_id), 0)::integer AS calls
               FROM worker.tasks t
               JOIN public.scraping_jobs j ON j.id = t.job_id::uuid
               LEFT JOIN worker.checkpoints c ON c.task_id = t.id

@@ -1,7 +1,7 @@
 """The page commit: everything one page changes, in one statement, or nothing of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,14 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from db.queries import spending
+from db.queries.spending import Spend
+
+SPENT = ("spent_providers", "spent_accounts", "spent_endpoints", "spent_calls", "spent_credits")
+
 _COMMIT_PAGE = """
 WITH fence AS MATERIALIZED (
-    SELECT t.id, t.job_id, t.epoch,
+    SELECT t.id, t.job_table, t.job_id, t.tenant, t.epoch,
            CASE WHEN t.cancel_at IS NOT NULL THEN coalesce(t.cancel_reason, '') END AS cancelled
       FROM worker.tasks t
      WHERE t.id = %(task_id)s AND t.state = 'leased' AND t.token = %(token)s
@@ -24,25 +29,32 @@ job AS MATERIALIZED (
      WHERE j.status = 'processing'
        FOR NO KEY UPDATE OF j),
 fresh AS MATERIALIZED (
-    SELECT c.key, c.doc, c.place
-      FROM job, unnest(%(keys)s::text[], %(docs)s::text[]) WITH ORDINALITY AS c (key, doc, place)
+    SELECT c.key, c.alias, c.doc, c.place
+      FROM job, unnest(%(keys)s::text[], %(aliases)s::text[], %(docs)s::text[])
+           WITH ORDINALITY AS c (key, alias, doc, place)
      WHERE NOT EXISTS (SELECT FROM worker.seen_creators s WHERE s.task_id = %(task_id)s AND s.key = c.key)),
 chosen AS MATERIALIZED (
-    SELECT key, doc, place FROM fresh ORDER BY place
+    SELECT key, alias, doc, place FROM fresh WHERE doc IS NOT NULL ORDER BY place
      LIMIT (SELECT greatest(target_results - processed_results, 0) FROM job)),
 counts AS MATERIALIZED (
     SELECT (SELECT count(*) FROM chosen)::integer AS stored,
-           (SELECT count(*) FROM fresh) > (SELECT count(*) FROM chosen) AS cut,
+           (SELECT count(*) FROM fresh WHERE doc IS NOT NULL) > (SELECT count(*) FROM chosen) AS cut,
+           (SELECT count(*) FROM fresh WHERE doc IS NULL)::integer AS filtered,
            %(items)s - (SELECT count(*) FROM fresh)::integer AS duplicates),
 page AS (
-    INSERT INTO worker.pages (task_id, seq, epoch, word, cursor, items, stored, duplicates, unreadable, credits)
-    SELECT f.id, %(seq)s, f.epoch, %(word)s, %(cursor)s, %(items)s, c.stored, c.duplicates, %(unreadable)s, %(credits)s
+    INSERT INTO worker.pages (task_id, seq, epoch, word, cursor, items, stored, duplicates, filtered, dropped,
+                              unreadable, credits, provider, endpoint)
+    SELECT f.id, %(seq)s, f.epoch, %(word)s, %(cursor)s, %(items)s, c.stored, c.duplicates, c.filtered, %(dropped)s,
+           %(unreadable)s, %(credits)s, %(provider)s, %(endpoint)s
       FROM fence f, job, counts c
     ON CONFLICT (task_id, seq) DO NOTHING
     RETURNING task_id),
 seen AS (
     INSERT INTO worker.seen_creators (task_id, key)
-    SELECT p.task_id, c.key FROM page p, chosen c),
+    SELECT p.task_id, k.key
+      FROM page p, (SELECT key FROM chosen UNION SELECT alias FROM chosen WHERE alias <> ''
+                     UNION SELECT key FROM fresh WHERE doc IS NULL) AS k
+    ON CONFLICT DO NOTHING),
 batch AS (
     INSERT INTO public.scraping_results (job_id, creators, created_at)
     SELECT job.id, (SELECT jsonb_agg(c.doc::jsonb ORDER BY c.place) FROM chosen c), worker.utc_now()
@@ -50,7 +62,7 @@ batch AS (
 row AS (
     UPDATE public.scraping_jobs j
        SET processed_runs = j.processed_runs + 1, processed_results = j.processed_results + counts.stored,
-           cursor = %(cursor_shown)s, updated_at = worker.utc_now(),
+           cursor = %(cursor_shown)s, run_id = coalesce(%(run_id)s, j.run_id), updated_at = worker.utc_now(),
            progress = greatest(coalesce(j.progress, 0), least(99, round(
                100.0 * (j.processed_results + counts.stored) / greatest(j.target_results, 1), 2)))
       FROM page, job, counts
@@ -65,17 +77,26 @@ lease AS (
     UPDATE worker.tasks t
        SET expires_at = clock_timestamp() + %(ttl)s, failures = 0, crashes = 0, waits = 0
       FROM page p WHERE t.id = p.task_id),
+spent AS (
+    INSERT INTO worker.spend (job_table, job_id, tenant, provider, account, endpoint, calls, credits)
+    SELECT f.job_table, f.job_id, f.tenant, s.provider, s.account, s.endpoint, s.calls, s.credits
+      FROM page, fence f,
+           unnest(%(spent_providers)s::text[], %(spent_accounts)s::text[], %(spent_endpoints)s::text[],
+                  %(spent_calls)s::integer[], %(spent_credits)s::bigint[])
+               AS s (provider, account, endpoint, calls, credits)),
 set_aside AS (
-    INSERT INTO worker.quarantine (task_id, seq, provider, endpoint, adapter_version, reason, message, raw)
-    SELECT p.task_id, %(seq)s, %(provider)s, %(endpoint)s, %(adapter_version)s, q.reason, q.message, q.raw
-      FROM page p, unnest(%(bad_reasons)s::text[], %(bad_messages)s::text[], %(bad_raws)s::text[])
-           AS q (reason, message, raw))
+    INSERT INTO worker.quarantine (task_id, seq, provider, endpoint, adapter_version, reason, message, raw, cut, walk)
+    SELECT p.task_id, %(seq)s, %(provider)s, %(endpoint)s, %(adapter_version)s, q.reason, q.message, q.raw,
+           coalesce(q.cut, false), %(walk)s::text
+      FROM page p,
+           unnest(%(bad_reasons)s::text[], %(bad_messages)s::text[], %(bad_raws)s::text[], %(bad_cuts)s::boolean[])
+               AS q (reason, message, raw, cut))
 SELECT EXISTS (SELECT FROM fence) AS owned,
        EXISTS (SELECT FROM job) AS row_open,
        EXISTS (SELECT FROM page) AS page_new,
        (SELECT g.stored FROM worker.pages g JOIN fence f ON f.id = g.task_id AND f.epoch = g.epoch
          WHERE g.seq = %(seq)s) AS stored_before,
-       c.stored, c.cut, c.duplicates,
+       c.stored, c.cut, c.duplicates, c.filtered,
        (SELECT processed_results FROM job) AS results_before,
        (SELECT target_results FROM job) AS target_results,
        coalesce((SELECT timeout_at <= worker.utc_now() FROM job), false) AS overdue,
@@ -86,7 +107,10 @@ SELECT EXISTS (SELECT FROM fence) AS owned,
 
 @dataclass(frozen=True, slots=True)
 class PageWrite:
-    """What one page wants to change. ``docs`` are creators as JSON text, ``keys`` their dedupe keys, in page order."""
+    """What one page wants to change. ``docs`` are creators as JSON text, ``keys`` their dedupe keys, in page order.
+
+    A creator that the job's filters leave out has no document (None); its key is remembered all the same.
+    """
 
     task_id: int
     token: UUID
@@ -96,9 +120,12 @@ class PageWrite:
     cursor_shown: int
     items: int
     unreadable: int
+    dropped: int
     credits: int
     keys: Sequence[str]
-    docs: Sequence[str]
+    aliases: Sequence[str]
+    """A second dedupe key of each creator, "" where it has none."""
+    docs: Sequence[str | None]
     envelope_here: str
     """The cursor envelope that asks for this page again, kept when the target cut it."""
     envelope_next: str
@@ -109,6 +136,13 @@ class PageWrite:
     bad_reasons: Sequence[str]
     bad_messages: Sequence[str]
     bad_raws: Sequence[str]
+    bad_cuts: Sequence[bool] = field(default_factory=list)
+    """Whether each of these is not the whole item."""
+    walk: str | None = None
+    """The walk that asked for the page, as JSON text; kept beside unreadable items alone."""
+    run_id: str | None = None
+    spends: Sequence[Spend] = ()
+    """The calls made for this page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +160,7 @@ class PageAnswer:
     stored: int
     cut: bool
     duplicates: int
+    filtered: int
     results_before: int | None
     target_results: int | None
     overdue: bool
@@ -133,7 +168,7 @@ class PageAnswer:
 
 
 async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> PageAnswer:
-    """Fence, ledger, creators, counters, progress, cursor, dedupe keys, quarantine and lease renewal, atomically.
+    """Fence, ledger, creators, counters, cursor, dedupe keys, spend, quarantine and lease renewal, atomically.
 
     A creator already stored by the task is left out, and none is stored past the row's target. One statement, hence
     one snapshot: exact because only the fence's holder writes a task's keys, and the row is locked before it is read.
@@ -141,7 +176,13 @@ async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> Page
     again. Locks: task, then row. Plan: primary keys only.
     """
     async with connection.cursor(row_factory=class_row(PageAnswer)) as cursor:
-        await cursor.execute(_COMMIT_PAGE, {name: getattr(page, name) for name in PageWrite.__slots__})
+        await cursor.execute(_COMMIT_PAGE, parameters(page))
         answer = await cursor.fetchone()
         assert answer is not None  # noqa: S101 - counts always has one row
         return answer
+
+
+def parameters(page: PageWrite) -> dict[str, Any]:
+    """The page as the statement takes it: what was spent as one array a column."""
+    values = {name: getattr(page, name) for name in PageWrite.__slots__}
+    return values | dict(zip(SPENT, spending.columns(values.pop("spends")), strict=True))

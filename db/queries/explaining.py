@@ -225,8 +225,21 @@ def pages_of(connection: Connection, task_id: int) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            SELECT seq, epoch, word, cursor, items, stored, duplicates, unreadable, credits, written_at
+            SELECT seq, epoch, provider, endpoint, word, cursor, items, stored, duplicates, unreadable, credits,
+                   written_at
               FROM worker.pages WHERE task_id = %s ORDER BY seq
             """,
             (task_id,),
+        ).fetchall()
+
+
+def spend_of(connection: Connection, job_id: str) -> list[dict[str, Any]]:
+    """Calls and credits of a job by provider. Plan: ``spend_job``."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT provider, sum(calls)::bigint AS calls, sum(credits)::bigint AS credits
+              FROM worker.spend WHERE job_id = %s GROUP BY provider ORDER BY min(spent_at), provider
+            """,
+            (job_id,),
         ).fetchall()

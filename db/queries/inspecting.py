@@ -64,7 +64,8 @@ def pages_of(connection: Connection, task_id: int) -> list[dict[str, Any]]:
     return _all(
         connection,
         """
-        SELECT seq, epoch, word, cursor, items, stored, duplicates, unreadable, credits, written_at
+        SELECT seq, epoch, provider, endpoint, word, cursor, items, stored, duplicates, filtered, dropped, unreadable,
+               credits, written_at
           FROM worker.pages WHERE task_id = %s ORDER BY seq
         """,
         (task_id,),

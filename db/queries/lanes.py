@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
-from psycopg import AsyncConnection, Connection
+from psycopg import Connection
 
 from db.session import storable
 
@@ -98,15 +96,3 @@ def wanted_wakeups(connection: Connection) -> dict[str, int]:
         """
     ).fetchall()
     return dict(rows)
-
-
-async def cool_down(connection: AsyncConnection[Any], lane: str, wait: timedelta, reason: str) -> None:
-    """Let a whole lane rest for ``wait``; a longer rest already set stays. Locks: the lane."""
-    await connection.execute(
-        """
-        UPDATE worker.lanes
-           SET cooldown_until = clock_timestamp() + %(wait)s, cooldown_reason = left(%(reason)s, 500)
-         WHERE lane = %(lane)s AND cooldown_until < clock_timestamp() + %(wait)s
-        """,
-        {"lane": lane, "wait": wait, "reason": storable(reason)},
-    )

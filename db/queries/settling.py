@@ -38,6 +38,9 @@ class Settlement:
     """What the slice did, as JSON text."""
 
 
+UNCOUNTED_WAITS = ["rate_limit", "budget"]
+"""Waits that our own limits ask for; they say nothing about the job."""
+
 _OWN = "id = %(task_id)s AND state = 'leased' AND token = %(token)s"
 # A fail-over may have lost pages that the holder counts as stored: what it thinks finished is not.
 _WHOLE = """coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = %(task_id)s), 0) >= %(newest_page)s"""
@@ -102,8 +105,9 @@ async def close_outside(connection: AsyncConnection[Any], settlement: Settlement
 async def give_back(connection: AsyncConnection[Any], settlement: Settlement) -> Settled:
     """Put a task back to go on later: ``continue`` (its place kept), ``wait`` or ``retry`` (due after ``delay``).
 
-    Only ``retry`` spends an attempt, only ``wait`` counts as a wait. A scraping job's row stays ``processing``; a
-    background job's goes back to ``pending`` at its new time, as the application reads it.
+    Only ``retry`` spends an attempt, only ``wait`` counts as a wait, and not where a limit of ours held it back.
+    A scraping job's row stays ``processing``; a background job's goes back to ``pending`` at its new time, as the
+    application reads it.
     Locks: task, then row. Plan: two primary keys.
     """
     return await _settle(
@@ -116,7 +120,8 @@ async def give_back(connection: AsyncConnection[Any], settlement: Settlement) ->
                    run_at = CASE WHEN %(later)s THEN clock_timestamp() + %(delay)s ELSE run_at END,
                    wait_reason = CASE WHEN %(later)s THEN left(%(reason)s::text, 200) END,
                    failures = failures + (%(outcome)s::text = 'retry')::integer,
-                   waits = waits + (%(outcome)s::text = 'wait')::integer, {_GIVE_UP_LEASE}
+                   waits = waits + (%(outcome)s::text = 'wait' AND %(reason)s::text <> ALL (%(uncounted)s))::integer,
+                   {_GIVE_UP_LEASE}
              WHERE {_OWN}
             RETURNING id, job_id, epoch, claimed_at, failures, run_at),
         row AS ({PUT_OFF_ROW[settlement.job_table]}),
@@ -135,6 +140,7 @@ async def settled_by(connection: AsyncConnection[Any], task_id: int, token: UUID
 
 async def _settle(connection: AsyncConnection[Any], settlement: Settlement, statement: LiteralString) -> Settled:
     parameters: dict[str, object] = {name: getattr(settlement, name) for name in Settlement.__slots__}
+    parameters["uncounted"] = UNCOUNTED_WAITS
     parameters["later"] = settlement.outcome in ("wait", "retry")
     cursor = await connection.execute(statement, parameters)
     row = await cursor.fetchone()

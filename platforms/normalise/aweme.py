@@ -8,6 +8,10 @@ from typing import Any
 
 import msgspec
 
+from platforms.normalise.text import safe_text
+from platforms.pages import Item
+from worker.errors import ShapeError
+
 
 class Picture(msgspec.Struct, frozen=True):
     """The same picture in several formats; the first two are HEIC or WebP, the last is JPEG."""
@@ -51,5 +55,23 @@ class Aweme(msgspec.Struct, frozen=True):
     author: Author
     desc: str | None = None
     share_url: str | None = None
+    create_time: Any = None
+    """When it was published, epoch seconds."""
     statistics: Counters | None = None
     text_extra: list[TextExtra] | None = None
+
+
+def item_of(aweme: Aweme) -> Item:
+    """The video as an item. Raises `ShapeError` (``no_creator_id``, ``no_content_id``)."""
+    creator_id, content_id = identifier(aweme.author.uid), identifier(aweme.aweme_id)
+    if not creator_id:
+        raise ShapeError("no_creator_id", "expected the author's uid, seen an empty one")
+    if not content_id:
+        raise ShapeError("no_content_id", "expected the video's aweme_id, seen an empty one")
+    return Item(creator_id, content_id, safe_text(aweme.author.unique_id or "").strip().lstrip("@"), aweme)
+
+
+def identifier(told_id: str | int) -> str:
+    """An id as text; "" for none. 0 is what the app API sends for nobody."""
+    text = safe_text(str(told_id)).strip()
+    return "" if text == "0" else text

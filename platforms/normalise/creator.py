@@ -6,7 +6,8 @@ no ``@``, hashtags have one ``#``. Numbers that a provider did not tell are 0 an
 
 import msgspec
 
-from platforms.contract import Provenance
+from platforms.normalise.facts import Document, Facts
+from platforms.profile import Provenance
 
 
 class Creator(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,7 +42,7 @@ class Video(msgspec.Struct, frozen=True):
     id: str
 
 
-class VideoCreator(msgspec.Struct, frozen=True, rename="camel"):
+class VideoCreator(Document, frozen=True, rename="camel"):
     """One result of a keyword search: a creator and the video that brought them up."""
 
     creator: Creator
@@ -50,3 +51,15 @@ class VideoCreator(msgspec.Struct, frozen=True, rename="camel"):
     platform: str
     enhancement_status: str
     provenance: Provenance
+
+    def facts(self) -> Facts:
+        """What filters may ask."""
+        unknown, told = self.provenance.unknown, self.video.statistics
+        return Facts(
+            followers=None if "creator.followers" in unknown else self.creator.followers,
+            verified=self.creator.verified,
+            emails=tuple(self.creator.emails),
+            bio=self.creator.bio,
+            views=None if "video.statistics.views" in unknown else told.views,
+            likes=None if "video.statistics.likes" in unknown else told.likes,
+        )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from platforms.contract import Response
+from platforms.pages import Response
 
 BASE_URL: Final = "https://api.scrapecreators.com"
 KEY_HEADER: Final = "x-api-key"

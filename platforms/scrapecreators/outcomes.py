@@ -22,7 +22,7 @@ def _page(message: str) -> bool:
     return message.startswith(NOT_JSON.lower())
 
 
-_COMMON: Final = (
+_COMMON: Final[tuple[Rule, ...]] = (
     Rule("ok", lambda s, m: s == 200 and not m, Outcome.OK, "answered"),
     Rule("not_json_with_2xx", lambda s, m: 200 <= s < 300, Outcome.FALSE_SUCCESS, "said success, sent no result"),
     Rule("redirect", lambda s, m: 300 <= s < 400, Outcome.FIX_CONFIGURATION, "sent elsewhere; check the base URL"),
@@ -48,12 +48,12 @@ _COMMON: Final = (
     Rule("client_error", lambda s, m: 400 < s < 500, Outcome.STOP_JOB, "refused the request"),
 )
 
-SEARCH_RULES: Final = (
+SEARCH_RULES: Final[tuple[Rule, ...]] = (
     # A search has no single target to skip: a closed search is the job's own end.
     Rule("search_refused", lambda s, m: s == 403 and not _page(m), Outcome.STOP_JOB, "this search is not allowed"),
     *(rule for rule in _COMMON if rule.name != "closed"),
 )
 """For endpoints that search."""
 
-TARGET_RULES: Final = _COMMON
+TARGET_RULES: Final[tuple[Rule, ...]] = _COMMON
 """For endpoints that look one account up."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 import pytest
+import redis
 
 from platforms.simulator.catalogue import author_at, creators_of, page_starts, video_at
 from platforms.simulator.running import running_simulator
@@ -25,12 +26,12 @@ from tests.jobs import (
     stored_ids,
     task,
 )
+from worker.limits.overview import let_go
 
 SEED = 1
 ITEMS = 80
 ATTEMPTS = 3
 MEGABYTE = 1_000_000
-LANE = "scrape.tiktok"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,6 @@ PASSING = {
     "huge": BadAnswer("huge", "body_too_large", "the cap", {"bytes": 60 * MEGABYTE}),
     "missing list": BadAnswer("missing_list", "missing_list", "seen neither"),
     "list is an object": BadAnswer("wrong_shape", "wrong_page_shape", "Expected `array | null`, got `object`"),
-    "items are numbers": BadAnswer("wrong_shape", "all_items_unreadable", "Expected `object`", {"shape": "numbers"}),
     "drop": BadAnswer("drop", "transport", "closed the connection"),
     "500": BadAnswer("status", "server_error", "HTTP 500", {"status": 500}),
     "503 with text": BadAnswer("status", "server_error", "HTTP 503", {"status": 503, "body": "overloaded"}),
@@ -64,12 +64,12 @@ REFUSALS = {
     "418": BadAnswer("status", "client_error", "HTTP 418", {"status": 418}),
 }
 WAITS = {
-    # Faults that concern the whole lane, and that somebody or time mends.
+    # Faults that concern the whole provider, and that somebody mends.
     "401": BadAnswer("status", "bad_key", "refused the API key", {"status": 401}),
     "402": BadAnswer("status", "out_of_credits", "out of credits", {"status": 402}),
     "404 page": BadAnswer("status", "unknown_route", "no such endpoint", {"status": 404, "body": "<html>Cannot GET"}),
+    "items are numbers": BadAnswer("wrong_shape", "drift", "answers in another shape", {"shape": "numbers"}),
     "302": BadAnswer("status", "redirect", "check the base URL", {"status": 302, "headers": {"Location": "/x"}}),
-    "429 without a time": BadAnswer("status", "rate_limited", "asked to slow down", {"status": 429}),
 }
 
 
@@ -86,6 +86,8 @@ def module_fleet(module_database_url, module_redis_url, running, tmp_path_factor
         "TRAWLER_RETRY_BASE_SECONDS": "0.1",
         "TRAWLER_RETRY_CAP_SECONDS": "0.2",
         "TRAWLER_SLOTS": "24",
+        # Here jobs fail by the dozen at once, and each is to be seen to its end.
+        "TRAWLER_BREAKER_FAILURES": "100000",
     }
     logs = tmp_path_factory.mktemp("fleet")
     with fleet_of(module_database_url, module_redis_url, running, logs, **settings) as fleet:
@@ -100,23 +102,29 @@ def simulator(running):
 
 
 @pytest.fixture
-def fleet(module_fleet, rows):
-    """The module's fleet, with an open lane; afterwards every process must still be the first one and live."""
-    reopen(rows)
+def fleet(module_fleet, rows, module_redis_url):
+    """The module's fleet, held back by nothing; afterwards every process must still be the first one and live."""
+    reopen(rows, module_redis_url)
     yield module_fleet
     assert [process.poll() for process in module_fleet.processes] == [None, None]
     assert "slice_failed" not in module_fleet.log(), "an answer of a provider was an unexpected error"
 
 
-def reopen(rows) -> None:
-    """Let the waits of a lane be over."""
-    rows.execute("UPDATE worker.lanes SET cooldown_until = '-infinity'")
+def reopen(rows, redis_url: str) -> None:
+    """Let all waits be over, as an operator does who mended what they were for."""
+    with redis.Redis.from_url(redis_url) as client:
+        let_go(client)
     rows.execute("UPDATE worker.tasks SET run_at = clock_timestamp() WHERE state = 'waiting'")
 
 
-def lane(rows) -> dict[str, Any]:
-    (found,) = rows.execute("SELECT to_jsonb(n) FROM worker.lanes n WHERE lane = %s", (LANE,)).fetchone()
-    return found
+def told(rows, job_id: str) -> str:
+    """What the job's first slice said."""
+    (detail,) = rows.execute(
+        "SELECT a.detail FROM worker.attempts a JOIN worker.tasks t ON t.id = a.task_id WHERE t.job_id = %s"
+        " ORDER BY a.id LIMIT 1",
+        (job_id,),
+    ).fetchone()
+    return detail
 
 
 def put_in(rows, word: str, **columns) -> str:
@@ -147,9 +155,9 @@ def assert_complete(rows, job_id: str, word: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def passed(module_fleet, running, rows) -> dict[str, str]:
+def passed(module_fleet, running, rows, module_redis_url) -> dict[str, str]:
     """Jobs by word whose second page was spoilt until two attempts were spent, then fine; all have ended."""
-    reopen(rows)
+    reopen(rows, module_redis_url)
     running.clear_calls()
     for word, bad in PASSING.items():
         # Outcomes that are tried again at once take three calls an attempt.
@@ -162,9 +170,9 @@ def passed(module_fleet, running, rows) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def given_up(module_fleet, running, rows) -> dict[str, str]:
+def given_up(module_fleet, running, rows, module_redis_url) -> dict[str, str]:
     """Jobs by word whose second page is spoilt for ever; all have ended."""
-    reopen(rows)
+    reopen(rows, module_redis_url)
     running.clear_calls()
     everything = {**PASSING, **REFUSALS}
     for word, bad in everything.items():
@@ -333,17 +341,23 @@ class TestAnOddPage:
         ).fetchone()
         assert told == (len(unreadable),)
 
-    def test_with_nulls_for_numbers_is_stored_with_zeros_that_are_named(self, fleet, rows, simulator):
+    def test_with_nulls_for_numbers_is_stored_with_zeros_that_are_named(
+        self, database_url, redis_url, simulator, connection, tmp_path
+    ):
+        # Given a provider that never told the numbers; where it did until now, it would be a drift
         simulator.set_fault("nulls", match={"query": "nulls"})
         simulator.set_fault("nulls", PROFILE_PATH)
-        job_id = walk(rows, "nulls", search_params={"enrich": "inline"})
-        assert_complete(rows, job_id, "nulls")
-        for creator in stored_creators(rows, job_id):
+        # When a job walks
+        with fleet_of(database_url, redis_url, simulator, tmp_path):
+            job_id = walk(connection, "nulls", search_params={"enrich": "inline"})
+        # Then what is unknown is zero, and named
+        assert_complete(connection, job_id, "nulls")
+        for creator in stored_creators(connection, job_id):
             unknown = creator["provenance"]["unknown"]
             assert creator["video"]["statistics"]["views"] == 0
             assert "video.statistics.views" in unknown
             assert ("creator.followers" in unknown) == (creator["creator"]["followers"] == 0)
-        assert any("creator.followers" in c["provenance"]["unknown"] for c in stored_creators(rows, job_id))
+        assert any("creator.followers" in c["provenance"]["unknown"] for c in stored_creators(connection, job_id))
 
     def test_of_ten_thousand_items_is_stored_whole(self, fleet, rows, simulator):
         # Given one page that holds far more than a page does
@@ -387,7 +401,7 @@ class TestAWalkThatLeadsNowhere:
         assert last in stored_ids(rows, job_id)
 
 
-class TestALaneThatHasToWait:
+class TestAProviderThatHasToBeWaitedFor:
     def test_waits_as_long_as_the_provider_says_and_goes_on_by_itself(self, fleet, rows, simulator):
         # Given a provider that asks for two seconds, once, in mid-walk
         simulator.set_fault(
@@ -396,9 +410,9 @@ class TestALaneThatHasToWait:
         # When a job meets it
         job_id = put_in(rows, "slow down")
         eventually(lambda: state(rows, job_id) == "waiting")
-        # Then task and lane say why, and the row stays as it is
+        # Then the task says why, and the row stays as it is
         assert task(rows, job_id)["wait_reason"] == "rate_limited"
-        assert "asked to slow down" in lane(rows)["cooldown_reason"]
+        assert "asked to slow down" in told(rows, job_id)
         assert job(rows, job_id)["status"] == "processing"
         assert job(rows, job_id)["error"] is None
         # And it goes on when the time is over, with no attempt spent
@@ -411,37 +425,50 @@ class TestALaneThatHasToWait:
         ).fetchone()
         assert apart >= 2
 
+    def test_goes_on_by_itself_where_it_names_no_time(self, fleet, rows, simulator):
+        simulator.set_fault("status", status=429, match={"query": "too fast"}, after=1, times=3)
+        job_id = walk(rows, "too fast")
+        assert_complete(rows, job_id, "too fast")
+        assert {outcome for outcome, _ in attempts(rows, job_id)} == {"wait", "completed"}
+        assert task(rows, job_id)["failures"] == 0
+
     @pytest.mark.parametrize("name", WAITS)
-    def test_says_why_holds_every_job_and_goes_on_when_it_is_mended(self, fleet, rows, simulator, name):
+    def test_says_why_holds_every_job_and_goes_on_when_it_is_mended(
+        self, fleet, rows, simulator, module_redis_url, name
+    ):
         bad, word, other = WAITS[name], f"wait {name}", f"also {name}"
         # Given a provider that refuses everybody, from the second page on
         simulator.set_fault(bad.kind, match={"query": word}, after=1, **bad.wishes)
         # When a job meets it
         job_id = put_in(rows, word)
         eventually(lambda: state(rows, job_id) == "waiting")
-        # Then task and lane say why
+        # Then its task says why
         assert task(rows, job_id)["wait_reason"] == bad.reason
-        assert bad.words in lane(rows)["cooldown_reason"]
-        # And a job that comes now waits too, without a call
+        assert bad.words in told(rows, job_id)
+        # And a job that comes now waits too, without a call, and says the same
         held = put_in(rows, other)
-        eventually(lambda: state(rows, held))
-        assert (state(rows, held), job(rows, held)["status"]) == ("ready", "pending")
+        eventually(lambda: state(rows, held) == "waiting")
+        assert attempts(rows, held)[0] == ("wait", "breaker_open")
+        assert bad.words in told(rows, held)
+        assert cursors_asked(simulator, other) == []
         # When it is looked at again and nothing was mended
-        reopen(rows)
-        eventually(lambda: len(attempts(rows, job_id)) == 2)
+        reopen(rows, module_redis_url)
+        eventually(lambda: attempts(rows, job_id).count(("wait", bad.reason)) == 2)
         # Then it waits on, and no attempt is spent
-        assert attempts(rows, job_id) == [("wait", bad.reason)] * 2
-        assert (task(rows, job_id)["failures"], task(rows, job_id)["waits"]) == (0, 2)
+        assert {outcome for outcome, _ in attempts(rows, job_id)} == {"wait"}
+        assert task(rows, job_id)["failures"] == 0
         # When it is mended
         simulator.clear_faults()
-        reopen(rows)
+        reopen(rows, module_redis_url)
         eventually(lambda: is_final(rows, job_id) and is_final(rows, held))
         # Then nothing was lost
         assert_complete(rows, job_id, word)
         assert_complete(rows, held, other)
         assert task(rows, job_id)["waits"] == 0
 
-    def test_hears_of_an_empty_balance_while_profiles_are_looked_up(self, fleet: Fleet, rows, simulator):
+    def test_hears_of_an_empty_balance_while_profiles_are_looked_up(
+        self, fleet: Fleet, rows, simulator, module_redis_url
+    ):
         # Given a balance that is empty when the first page's profiles are looked up
         simulator.set_fault("status", PROFILE_PATH, status=402)
         # When a job walks
@@ -450,6 +477,6 @@ class TestALaneThatHasToWait:
         # Then it waits for the balance, as for a search: its creators are not stored thin for good
         assert task(rows, job_id)["wait_reason"] == "out_of_credits"
         simulator.clear_faults()
-        reopen(rows)
+        reopen(rows, module_redis_url)
         eventually(lambda: is_final(rows, job_id))
         assert {creator["enhancementStatus"] for creator in stored_creators(rows, job_id)} == {"completed"}

@@ -8,6 +8,8 @@ import sys
 import psutil
 import pytest
 
+from platforms.registry import PLATFORM_NAMES
+from scripts.demo import JOBS, RESULTS
 from tests.fleet import LONGEST_SECONDS, ROOT, eventually, living
 
 pytestmark = pytest.mark.direct("brings servers of its own")
@@ -37,11 +39,22 @@ class TestTheDemo:
         # Then it tells that all went well
         text = output.read_text()
         assert demo.returncode == 0, text
-        rows = [line.split() for line in text.splitlines()]
-        assert ["desk", "lamp", "completed", "5", "90"] in [row[:5] for row in rows]
-        assert ["trail", "running", "completed", "5", "90"] in [row[:5] for row in rows]
-        assert ["sourdough,", "latte", "art", "completed", "8", "90"] in [row[:6] for row in rows]
-        assert '"uniqueId"' in text
+        rows = [" ".join(line.split()) for line in text.splitlines()]
+        for job in JOBS:
+            asked = job.target or ", ".join(job.keywords)
+            kind = "similar" if job.target else "hashtag" if asked.startswith("#") else "keyword"
+            told = f"{PLATFORM_NAMES[job.platform.lower()]} {kind} {asked} completed"
+            (row,) = (row for row in rows if row.startswith(told) and row.endswith(" s"))
+            pages, creators, *_ = row.removeprefix(told).split()
+            assert int(pages) >= 1
+            assert int(creators) == RESULTS
+        assert {(job.platform.lower(), bool(job.target)) for job in JOBS} == {
+            (name, similar) for name in PLATFORM_NAMES for similar in (False, True)
+        }
+        # And one creator of each platform, within the width
+        assert [row for row in rows if row in PLATFORM_NAMES.values()] == list(PLATFORM_NAMES.values())
+        assert text.count('"uniqueId"') == len(PLATFORM_NAMES)
+        assert max(map(len, text.splitlines())) <= 100
         assert "every counter equals what is stored" in text
         # And all it started is gone: workers, reconciler, simulator, servers
         assert len(seen) >= 6

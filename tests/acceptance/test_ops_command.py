@@ -9,7 +9,7 @@ import pytest
 from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
 from platforms.simulator.settings import SEARCH_PATH
-from tests.fleet import Fleet, eventually, fleet_of
+from tests.fleet import Fleet, eventually, fleet_of, let_all_go
 from tests.jobs import assert_counters_are_true, insert_job, is_final, job, state, stored_ids, task
 
 ITEMS = 90
@@ -235,13 +235,13 @@ class TestStatus:
         assert sorted(process["kind"] for process in told["processes"]) == ["reconciler", "worker"]
         assert {process["pid"] for process in told["processes"]} == {process.pid for process in fleet.processes}
 
-    def test_shows_why_a_lane_waits(self, fleet, rows, simulator):
+    def test_shows_why_a_provider_is_paused(self, fleet, rows, simulator, module_redis_url):
         simulator.set_fault("status", status=402, match={"query": "no money"})
         job_id = insert_job(rows, keywords=["no money"], target_results=1, search_params={"enrich": "none"})
         eventually(lambda: state(rows, job_id) == "waiting")
         assert "outofcredits" in flat(fleet.ops("status").stdout)
         simulator.clear_faults()
-        rows.execute("UPDATE worker.lanes SET cooldown_until = '-infinity'")
+        let_all_go(module_redis_url)
         rows.execute("UPDATE worker.tasks SET run_at = clock_timestamp() WHERE state = 'waiting'")
         eventually(lambda: is_final(rows, job_id))
         assert "outofcredits" not in flat(fleet.ops("status").stdout)

@@ -9,7 +9,7 @@ from db.queries import adopting
 from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
 from platforms.simulator.settings import SEARCH_PATH
-from tests.fleet import Fleet, eventually, fleet_of
+from tests.fleet import Fleet, eventually, fleet_of, let_all_go
 from tests.jobs import assert_counters_are_true, attempts, insert_job, is_final, job, ledger, state, stored_ids, task
 
 ITEMS = 90
@@ -45,7 +45,7 @@ def fleet(module_database_url, module_redis_url, running, tmp_path_factory, rows
 def open_lanes(rows):
     """The lanes go on after a test that held them back."""
     yield
-    rows.execute("UPDATE worker.lanes SET paused = false, cooldown_until = '-infinity'")
+    rows.execute("UPDATE worker.lanes SET paused = false")
 
 
 def walk(rows, word: str) -> str:
@@ -70,7 +70,7 @@ def fits(text: str) -> bool:
 
 
 class TestCancel:
-    def test_of_a_job_that_waits_ends_it_at_once(self, fleet, rows, simulator):
+    def test_of_a_job_that_waits_ends_it_at_once(self, fleet, rows, simulator, module_redis_url):
         # Given a job that waits for another try
         simulator.set_fault("status", status=429, headers={"Retry-After": "600"}, match={"query": "waits"})
         job_id = walk(rows, "waits")
@@ -82,7 +82,7 @@ class TestCancel:
         assert done.stdout.split(maxsplit=1) == [job_id, "cancelled at once\n"]
         assert (job(rows, job_id)["status"], job(rows, job_id)["error"]) == ("error", "cancelled: wrong word")
         assert (state(rows, job_id), task(rows, job_id)["end_reason"]) == ("closed", "cancelled")
-        rows.execute("UPDATE worker.lanes SET cooldown_until = '-infinity'")
+        let_all_go(module_redis_url)
 
     def test_of_a_running_job_ends_it_at_its_next_page_and_keeps_its_results(self, fleet, rows, simulator):
         # Given a job in the middle of its second page
@@ -245,6 +245,59 @@ class TestPauseAndResume:
         assert "scrape.mars: no such lane" in done.stderr
         assert LANE in done.stderr
         assert rows.execute("SELECT bool_or(paused) FROM worker.lanes").fetchone() == (False,)
+
+
+class TestResumeOfAProvider:
+    def test_that_was_mended_lets_the_next_job_call_at_once(self, fleet, rows, simulator):
+        # Given a provider that refused the key, and is shown as paused
+        simulator.set_fault("status", status=401, match={"query": "locked"})
+        first = walk(rows, "locked")
+        eventually(lambda: state(rows, first) == "waiting")
+        (paused,) = json.loads(fleet.ops("status", "--json").stdout)["breakers"]
+        assert (paused["provider"], paused["reason"]) == ("scrapecreators", "bad_key")
+        assert "Paused providers" in fleet.ops("status").stdout
+        # When it is mended and resumed
+        simulator.clear_faults()
+        done = fleet.ops("resume", "--provider", "scrapecreators")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "scrapecreators  resumed\n"
+        # Then it is shown no more, and a job that comes now is done
+        assert json.loads(fleet.ops("status", "--json").stdout)["breakers"] == []
+        second = walk(rows, "unlocked")
+        eventually(lambda: is_final(rows, second))
+        assert stored_ids(rows, second) == list(creators_of(SEED, "unlocked", ITEMS))
+        # And the job that waited goes on at its time
+        rows.execute("UPDATE worker.tasks SET run_at = clock_timestamp() WHERE job_id = %s", (first,))
+        eventually(lambda: is_final(rows, first))
+        assert stored_ids(rows, first) == list(creators_of(SEED, "locked", ITEMS))
+
+    def test_that_was_not_held_back_says_so(self, fleet, module_redis_url):
+        let_all_go(module_redis_url)
+        told = json.loads(fleet.ops("resume", "--provider", "apify", "--json").stdout)
+        assert told == {"resumed": [], "unchanged": ["apify"]}
+
+    @pytest.mark.parametrize(
+        ("arguments", "word"),
+        [
+            (("--provider", "nobody"), "there are: scrapecreators"),
+            ((), "--provider"),
+            ((LANE, "--provider", "apify"), "takes names of lanes, or --provider"),
+        ],
+    )
+    def test_named_wrongly_is_told_what_is_expected(self, fleet, arguments, word):
+        done = fleet.ops("resume", *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert word in done.stderr
+
+    def test_without_redis_says_what_to_do(self, fleet, tmp_path):
+        away = Fleet(fleet.environment["DATABASE_URL"], "redis://127.0.0.1:1/0", "", tmp_path)
+        done = away.ops("resume", "--provider", "scrapecreators")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Redis did not answer" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_has_an_example_in_its_help(self, fleet):
+        assert "./run ops resume --provider scrapecreators" in " ".join(fleet.ops("resume", "--help").stdout.split())
 
 
 class TestExplain:

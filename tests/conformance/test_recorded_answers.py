@@ -8,16 +8,22 @@ from urllib.parse import urlsplit
 import pytest
 
 from platforms import cursor, paging
-from platforms.contract import Provenance, Query, Response, SearchKind
+from platforms.contract import Query, SearchKind
 from platforms.outcome import Outcome
-from platforms.scrapecreators.tiktok_keyword import TikTokKeyword
-from platforms.scrapecreators.tiktok_profile import TikTokProfile
+from platforms.pages import Item, Response, start_walk
+from platforms.profile import Provenance
+from platforms.scrapecreators.tiktok.content_search import TikTokContentSearch
+from platforms.scrapecreators.tiktok.profile import ProfileLookup
 from worker.errors import ShapeError
 
 FOLDER = Path(__file__).parents[3] / "shared" / "samples" / "scrapecreators"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 QUERY = Query("tiktok", SearchKind.KEYWORD, keywords=("airpods pro",))
-KEYWORD, PROFILE = TikTokKeyword(), TikTokProfile()
+ADAPTER, PROFILE = TikTokContentSearch(), ProfileLookup()
+KEYWORD = ADAPTER.sources["search"]
+WALK = start_walk("search", "airpods pro", 0)
+
+SOMEONE = Item("1", "2", "someone", None)
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="no recorded answers beside the repository")
 
@@ -31,7 +37,7 @@ def recorded(name):
 
 
 def creator(item, profile=None):
-    return KEYWORD.normalise(item, profile, "skipped", Provenance("scrapecreators", "x", 1, NOW, 1))
+    return ADAPTER.normalise(item, profile, "skipped", Provenance("scrapecreators", "x", 1, NOW, 1))
 
 
 def test_the_four_page_walk_gives_exactly_the_creators_that_the_files_hold():
@@ -40,10 +46,10 @@ def test_the_four_page_walk_gives_exactly_the_creators_that_the_files_hold():
     bodies = [json.loads((FOLDER / name).read_bytes()) for name in files]
     held = {hit["aweme_info"]["author"]["uid"] for body in bodies for hit in body["search_item_list"]}
     # When
-    envelope, seen = cursor.start(QUERY, KEYWORD, NOW), {}
+    envelope, seen = cursor.start(QUERY, ADAPTER, NOW), {}
     for name in [*files, "tiktok_search_keyword__end_no_list.json"]:
         walk = envelope.walks[0]
-        page = KEYWORD.parse(recorded(name), walk.cursor)
+        page = KEYWORD.parse(recorded(name), QUERY, walk)
         fresh = {item.creator_id: item for item in page.items if item.creator_id not in seen}
         seen |= fresh
         envelope = cursor.with_walk(envelope, 0, paging.advance(walk, page, len(fresh)))
@@ -62,11 +68,11 @@ def test_each_recorded_search_page_is_read_whole(name):
     if hits and "aweme_info" not in hits[0]:
         # When a trimmed page comes, Then it is refused and not guessed at.
         with pytest.raises(ShapeError) as caught:
-            KEYWORD.parse(response, 0)
+            KEYWORD.parse(response, QUERY, WALK)
         assert caught.value.reason == "all_items_unreadable"
         return
     # When
-    page = KEYWORD.parse(response, 0)
+    page = KEYWORD.parse(response, QUERY, WALK)
     creators = [creator(item) for item in page.items]
     # Then
     assert page.unreadable == ()
@@ -85,7 +91,8 @@ def test_each_recorded_profile_is_read(name):
     response = recorded(name)
     told = json.loads(response.body)
     # When
-    profile, cost = PROFILE.parse(response)
+    profiles, cost = PROFILE.parse(response, [SOMEONE])
+    profile = profiles["1"]
     # Then
     assert PROFILE.judge(response).outcome is Outcome.OK
     assert cost == told.get("credits_charged", 1)
@@ -101,8 +108,8 @@ def test_each_recorded_profile_is_read(name):
 
 
 def test_exact_counts_go_before_rounded_ones():
-    profile, _ = PROFILE.parse(recorded("tiktok_profile__negative_heart_count.json"))
-    assert profile.followers == 54709491
+    profiles, _ = PROFILE.parse(recorded("tiktok_profile__negative_heart_count.json"), [SOMEONE])
+    assert profiles["1"].followers == 54709491
 
 
 EXPECTED = {

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 SEED = 1
 JOBS = 30
+ALONE = 5
 MANY = 400
 CUTS = 8
 TIMERS = {"TRAWLER_DEGRADED_AFTER_SECONDS": "1", "TRAWLER_POLL_SECONDS": "0.2"}
@@ -47,6 +48,13 @@ def fleet(database_url, connection, valkey, simulator, tmp_path):
     with fleet_of(database_url, valkey.url, simulator, tmp_path, workers=2, **SETTINGS, **TIMERS) as fleet:
         eventually(lambda: polling(connection) == [False, False])
         yield fleet
+
+
+@pytest.fixture
+def unlimited_afterwards(simulator):
+    """The module's provider limits nobody after a test that made it."""
+    yield
+    simulator.clear_limits()
 
 
 def polling(connection) -> list[bool]:
@@ -115,6 +123,30 @@ def test_scraping_jobs_may_be_put_in_and_are_done_while_redis_is_away(fleet, con
         assert stored_ids(connection, job_id) == list(creators_of(SEED, word, ITEMS))
         assert_counters_are_true(connection, job_id)
     assert polling(connection) == [True, True]
+
+
+def test_calls_to_a_provider_stay_bounded_while_redis_is_away(
+    database_url, connection, valkey, simulator, tmp_path, unlimited_afterwards
+):
+    # Given two workers that make few calls alone, and a provider that allows a little more than both together
+    settings = {**TIMERS, "TRAWLER_RATE_WITHOUT_REDIS": str(ALONE)}
+    with fleet_of(database_url, valkey.url, simulator, tmp_path, workers=2, **settings) as fleet:
+        eventually(lambda: polling(connection) == [False, False])
+        redis_goes(connection, valkey)
+        simulator.set_limit("scrapecreators", per_second=4 * ALONE)
+        # When jobs want many calls at once
+        words = [f"bounded {number}" for number in range(6)]
+        jobs = [insert_job(connection, keywords=[word], target_results=15) for word in words]
+        eventually(lambda: all(is_final(connection, job_id) for job_id in jobs))
+        # Then none was more than the provider allows, though nobody counted for all
+        (account,) = simulator.limits()["scrapecreators"]["accounts"].values()
+        assert account["refused"] == 0
+        assert account["allowed"] > 60
+        # And every job is complete, by processes that met nothing unexpected
+        assert {job(connection, job_id)["status"] for job_id in jobs} == {"completed"}
+        assert [process.poll() for process in fleet.processes] == [None] * 3
+        assert "slice_failed" not in fleet.log()
+        assert polling(connection) == [True, True]
 
 
 def test_a_worker_that_polls_ends_when_told_to(fleet, connection, valkey):

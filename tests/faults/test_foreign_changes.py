@@ -3,7 +3,7 @@
 import pytest
 
 from platforms.simulator.catalogue import creators_of
-from tests.fleet import eventually, fleet_of
+from tests.fleet import eventually, fleet_of, let_all_go
 from tests.jobs import (
     assert_counters_are_true,
     attempts,
@@ -29,9 +29,9 @@ def fleet(module_database_url, module_redis_url, module_simulator, tmp_path_fact
 
 
 @pytest.fixture
-def connection(rows, fleet):
-    """The module's database, with an open lane; afterwards every process must still be the first one."""
-    rows.execute("UPDATE worker.lanes SET cooldown_until = '-infinity'")
+def connection(rows, fleet, module_redis_url):
+    """The module's database, held back by nothing; afterwards every process must still be the first one."""
+    let_all_go(module_redis_url)
     yield rows
     assert [process.poll() for process in fleet.processes] == [None, None]
 

@@ -322,7 +322,8 @@ class TestRedisThatHangs:
             valkey.hang()
             # Then jobs that come are done
             assert_complete(connection, put_in(connection, "hanging"))
-            assert polling(connection) == [True, True]
+            # And the table of workers tells it with their next beat
+            eventually(lambda: polling(connection) == [True, True])
             # And when it goes on, the workers are woken again
             valkey.go_on()
             eventually(lambda: polling(connection) == [False, False])

@@ -30,12 +30,14 @@ class Server:
     def __init__(self, script):
         self.script = script
         self.heads = []
+        self.asked = asyncio.Event()
         self.released = asyncio.Event()
         self.client_left = asyncio.Event()
 
     async def serve(self, reader, writer):
         try:
             self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+            self.asked.set()
             await self.script(self, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.client_left.set()
@@ -185,9 +187,16 @@ async def test_the_whole_exchange_ends_at_the_total_time_out_and_the_connection_
 
 
 async def test_waiting_for_a_free_connection_counts_into_the_total():
-    async with serving(sends(then="hang"), max_connections=1, total_seconds=0.2) as (server, transport):
-        results = await asyncio.gather(*(transport.fetch(REQUEST) for _ in range(2)), return_exceptions=True)
-    assert [type(result) for result in results] == [TransportFailure, TransportFailure]
+    async with serving(sends(then="hang"), max_connections=1) as (server, transport):
+        # Given a call that keeps the only connection
+        first = asyncio.ensure_future(transport.fetch(REQUEST))
+        await asyncio.wait_for(server.asked.wait(), 5)
+        # When another one comes, with less time than the first
+        transport._total_seconds = 0.1
+        text = await failure(transport)
+        first.cancel()
+    # Then
+    assert "no complete answer within 0.1 s" in text
     assert len(server.heads) == 1
 
 
@@ -277,3 +286,13 @@ async def test_each_kind_of_error_is_named(error, told):
         assert told in await failure(transport)
     finally:
         await transport.aclose()
+
+
+@pytest.mark.parametrize("repeated", [SECRET, "own-key/with+signs", "own-key%2Fwith%2Bsigns"])
+async def test_an_answer_that_repeats_a_key_comes_back_without_it(repeated):
+    said = f"key {repeated} is unknown".encode()
+    head = OK + b"x-why: " + said + f"\r\ncontent-length: {len(said)}\r\n\r\n".encode()
+    async with serving(sends(head + said), secrets=["own-key/with+signs"]) as (_, transport):
+        response = await transport.fetch(REQUEST)
+    assert response.body == b"key [cut] is unknown"
+    assert response.headers["x-why"] == "key [cut] is unknown"

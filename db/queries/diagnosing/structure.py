@@ -33,10 +33,13 @@ RIGHTS: Final[dict[str, str]] = {
     "public.scraping_jobs": "SELECT UPDATE",
     "public.background_jobs": "SELECT UPDATE",
     "public.scraping_results": "SELECT INSERT",
+    "public.events": "SELECT INSERT",
+    "worker.profile_claims": "SELECT INSERT UPDATE DELETE",
+    "worker.shapes": "SELECT INSERT UPDATE",
     **{f"worker.{name}": "SELECT INSERT UPDATE DELETE" for name in ("tasks", "inbox", "workers", "attempts")},
     **{f"worker.{name}": "SELECT INSERT UPDATE" for name in ("lanes", "tenant_turns", "checkpoints", "schedules")},
-    **{f"worker.{name}": "SELECT INSERT" for name in ("pages", "seen_creators", "quarantine", "enqueue_keys")},
-    "worker.creator_profiles": "SELECT INSERT UPDATE",
+    **{f"worker.{name}": "SELECT INSERT" for name in ("seen_creators", "enqueue_keys")},
+    **{f"worker.{name}": "SELECT INSERT UPDATE" for name in ("pages", "quarantine", "creator_profiles")},
 }
 """What the engine's role must be allowed to do; the owner of a table is allowed all."""
 

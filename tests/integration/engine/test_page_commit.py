@@ -1,7 +1,6 @@
 """The page commit: all of a page or nothing of it, once, and only by the lease's holder."""
 
 import json
-from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
@@ -18,7 +17,6 @@ from tests.integration.engine.steps import (
     claim,
     claim_on,
     claimed_job,
-    doc,
     everything,
     in_loop,
     lease_of,
@@ -320,5 +318,5 @@ async def test_a_constraint_of_the_application_refuses_the_page_and_nothing_is_w
         await commit(pool, lease_of(claimed), page_of(claimed))
     # Then nothing of the page is there, and one that keeps it goes in
     assert everything(connection) == before
-    assert (await commit(pool, lease_of(claimed), replace(page_of(claimed), keys=["a"], docs=[doc("a")]))).stored == 1
+    assert (await commit(pool, lease_of(claimed), page_of(claimed, keys=["a"]))).stored == 1
     assert json.loads(value(connection, "SELECT creators::text FROM scraping_results")) == [{"creator": {"id": "a"}}]

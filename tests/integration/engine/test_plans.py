@@ -6,9 +6,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.rows import class_row
 
 from db.queries import adopting, beating, committing, lanes, sweeping
-from tests.integration.engine.steps import LANE, TTL, make_lanes, value
+from db.queries.claiming import Claimed
+from db.queries.spending import Spend
+from tests.integration.engine.steps import LANE, TTL, make_lanes, page_of, value
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +106,7 @@ def test_a_claim_touches_a_few_pages_a_tenant(large):
 def test_a_claim_of_fifty_costs_little_more_than_one(large):
     tokens = ", ".join(f"'{uuid4()}'::uuid" for _ in range(50))
     one, _ = cost_of(
-        large, f"SELECT * FROM worker.claim('{LANE}', 'w', ARRAY['{uuid4()}'::uuid], interval '1 min', interval '1 h')"
+        large, f"SELECT * FROM worker.claim('{LANE}', 'w', ARRAY['{uuid4()}'::uuid], interval '1 min', '1 h')"
     )
     fifty, _ = cost_of(
         large, f"SELECT * FROM worker.claim('{LANE}', 'w', ARRAY[{tokens}], interval '1 min', interval '1 hour')"
@@ -143,15 +146,13 @@ def test_adopting_a_thousand_new_rows_reads_them_by_primary_key(large):
 
 def test_a_page_commit_reads_by_key_alone(large):
     with large.transaction(force_rollback=True):
-        claimed = large.execute(
-            "SELECT id, token FROM worker.claim(%s, 'w', ARRAY[%s], interval '1 min', interval '1 hour')",
+        cursor = large.cursor(row_factory=class_row(Claimed))
+        claimed = cursor.execute(
+            f"SELECT {', '.join(Claimed.__slots__)} FROM worker.claim(%s, 'w', ARRAY[%s], interval '1 min', '1 h')",
             (LANE, uuid4()),
         ).fetchone()
-        fields = dict.fromkeys(committing.PageWrite.__slots__, 0) | {
-            "task_id": claimed[0], "token": claimed[1], "seq": 1, "word": "lamp", "cursor": "0", "keys": ["a", "b"],
-            "docs": ["{}", "{}"], "envelope_here": "{}", "envelope_next": "{}", "ttl": TTL, "provider": "p",
-            "endpoint": "e", "bad_reasons": [], "bad_messages": [], "bad_raws": [],
-        }  # fmt: skip
+        spends = [Spend("simulator", "account", "search", 3, 3)]
+        fields = committing.parameters(page_of(claimed, spends=spends))
         buffers, plan = explained(large, lambda c: c.execute(committing._COMMIT_PAGE, fields))
         assert full_scans(plan) == []
         assert buffers < 400

@@ -9,15 +9,24 @@ import pytest
 
 from platforms import cursor
 from platforms.contract import Capability, Query, SearchKind, StaleCursor
-from platforms.cursor import Walk
+from platforms.pages import Walk, start_walk
+from platforms.words import words_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUERY = Query("tiktok", SearchKind.KEYWORD, keywords=("coffee", "tea"))
 
 
 def adapter(policy=StaleCursor.CONTINUE, version=2, lifetime=timedelta(hours=1), **changes):
-    capability = Capability("tiktok", SearchKind.KEYWORD, "maker", "search", version, lifetime, policy)
-    return SimpleNamespace(capability=replace(capability, **changes), first_cursor=0)
+    capability = Capability("tiktok", SearchKind.KEYWORD, "maker", version, lifetime, policy)
+
+    def starts(query):
+        return tuple(start_walk("search", word, 0) for _, word in words_of(query))
+
+    return SimpleNamespace(capability=replace(capability, **changes), starts=starts)
+
+
+def resumed_from(document, query, adapter, now, pages_before=0):
+    return cursor.resume(cursor.read(document), query, adapter, now, pages_before)
 
 
 def saved(**changes):
@@ -36,9 +45,26 @@ def test_joined_keywords_share_one_walk():
     assert cursor.start(joined, adapter(), NOW).walks == [Walk("coffee tea", 0)]
 
 
-def test_a_similar_search_walks_from_its_target():
-    similar = Query("tiktok", SearchKind.SIMILAR, target_username="nike")
-    assert cursor.start(similar, adapter(), NOW).walks == [Walk("nike", 0)]
+def test_walks_that_a_page_opens_are_added_once():
+    # Given
+    walk, opened = Walk("coffee", 30, ordinal=1), [start_walk("users", "latte", ""), start_walk("search", "tea", 0)]
+    # When
+    once = cursor.with_walk(cursor.start(QUERY, adapter(), NOW), 0, walk, NOW, opened)
+    twice = cursor.with_walk(once, 0, walk, NOW, opened)
+    # Then
+    assert twice == once
+    assert [one.word for one in once.walks] == ["coffee", "tea", "latte"]
+
+
+def test_a_page_cannot_open_walks_without_end():
+    opened = [start_walk("users", str(number), "") for number in range(1000)]
+    envelope = cursor.with_walk(cursor.start(QUERY, adapter(), NOW), 0, Walk("coffee", 30), NOW, opened)
+    assert len(envelope.walks) == cursor.MOST_WALKS
+
+
+def test_another_segment_remembers_who_was_given_up():
+    envelope = cursor.start(QUERY, adapter(), NOW, ["first"])
+    assert cursor.resume(envelope, replace(QUERY, keywords=("x",)), adapter(), NOW).given_up == ["first"]
 
 
 def test_walks_take_turns_and_ended_ones_are_passed_over():
@@ -78,7 +104,7 @@ def test_replacing_a_walk_leaves_the_old_envelope_alone_and_can_renew_its_time()
     ids=["bytes", "text", "dictionary"],
 )
 def test_an_envelope_survives_saving_in_every_form(form):
-    assert cursor.resume(form(saved()), QUERY, adapter(), NOW) == saved()
+    assert resumed_from(form(saved()), QUERY, adapter(), NOW) == saved()
 
 
 @pytest.mark.parametrize(
@@ -100,27 +126,27 @@ def test_an_envelope_survives_saving_in_every_form(form):
     ids=lambda document: repr(document)[:20],
 )
 def test_garbage_starts_anew(document):
-    assert cursor.resume(document, QUERY, adapter(), NOW) == cursor.start(QUERY, adapter(), NOW)
+    assert resumed_from(document, QUERY, adapter(), NOW) == cursor.start(QUERY, adapter(), NOW)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("ordinal", -1), ("barren", -1), ("cursor", None), ("cursor", 1.5), ("word", "other"), ("ended", "no")],
+    [("ordinal", -1), ("barren", -1), ("cursor", None), ("cursor", 1.5), ("ended", "no")],
 )
 def test_a_walk_with_an_impossible_value_starts_anew(field, value):
     document = msgspec.to_builtins(saved())
     document["walks"][0][field] = value
-    assert cursor.resume(document, QUERY, adapter(), NOW) == cursor.start(QUERY, adapter(), NOW)
+    assert resumed_from(document, QUERY, adapter(), NOW) == cursor.start(QUERY, adapter(), NOW)
 
 
 def test_a_time_without_zone_starts_anew():
     document = msgspec.to_builtins(saved()) | {"issued_at": "2026-03-01T12:00:00"}
-    assert cursor.resume(document, QUERY, adapter(), NOW).walks[0].cursor == 0
+    assert resumed_from(document, QUERY, adapter(), NOW).walks[0].cursor == 0
 
 
-@pytest.mark.parametrize("changes", [{"provider": "other"}, {"endpoint": "other"}], ids=str)
+@pytest.mark.parametrize("changes", [{"provider": "other"}, {"query_hash": "other"}], ids=str)
 def test_a_foreign_envelope_starts_anew_whatever_the_policy(changes):
-    resumed = cursor.resume(cursor.encode(saved(**changes)), QUERY, adapter(StaleCursor.STOP_PARTIAL), NOW)
+    resumed = resumed_from(cursor.encode(saved(**changes)), QUERY, adapter(StaleCursor.STOP_PARTIAL), NOW)
     assert resumed.walks == [Walk("coffee", 0), Walk("tea", 0)]
 
 
@@ -130,7 +156,7 @@ def test_a_foreign_envelope_starts_anew_whatever_the_policy(changes):
     ids=["keywords", "region", "options"],
 )
 def test_another_query_starts_anew(changes):
-    resumed = cursor.resume(cursor.encode(saved()), replace(QUERY, **changes), adapter(), NOW)
+    resumed = resumed_from(cursor.encode(saved()), replace(QUERY, **changes), adapter(), NOW)
     assert resumed.walks[0].cursor == 0
 
 
@@ -148,7 +174,7 @@ STALE = [
 
 @pytest.mark.parametrize(("changes", "now"), STALE)
 def test_a_stale_envelope_continues_where_that_is_the_policy(changes, now):
-    resumed = cursor.resume(cursor.encode(saved(**changes)), QUERY, adapter(StaleCursor.CONTINUE), now)
+    resumed = resumed_from(cursor.encode(saved(**changes)), QUERY, adapter(StaleCursor.CONTINUE), now)
     assert resumed.walks == saved().walks
     assert resumed.adapter_version == 2
 
@@ -156,7 +182,7 @@ def test_a_stale_envelope_continues_where_that_is_the_policy(changes, now):
 @pytest.mark.parametrize(("changes", "now"), STALE)
 def test_a_stale_envelope_restarts_where_that_is_the_policy(changes, now):
     restart = adapter(StaleCursor.RESTART_AND_DEDUPE)
-    assert cursor.resume(cursor.encode(saved(**changes)), QUERY, restart, now) == cursor.start(QUERY, restart, now)
+    assert resumed_from(cursor.encode(saved(**changes)), QUERY, restart, now) == cursor.start(QUERY, restart, now)
 
 
 @pytest.mark.parametrize(("changes", "now"), STALE)
@@ -165,14 +191,14 @@ def test_a_stale_envelope_ends_all_walks_where_that_is_the_policy(changes, now):
     walks = [Walk("coffee", 60, ordinal=2, ended=True, end_reason="exhausted"), Walk("tea", 30, ordinal=1)]
     document = cursor.encode(saved(walks=walks, **changes))
     # When
-    resumed = cursor.resume(document, QUERY, adapter(StaleCursor.STOP_PARTIAL), now)
+    resumed = resumed_from(document, QUERY, adapter(StaleCursor.STOP_PARTIAL), now)
     # Then
     assert cursor.next_walk(resumed) is None
     assert [walk.end_reason for walk in resumed.walks] == ["exhausted", "stale_cursor"]
 
 
 def test_cursors_that_do_not_expire_are_good_for_years():
-    resumed = cursor.resume(cursor.encode(saved()), QUERY, adapter(lifetime=None), NOW + timedelta(days=900))
+    resumed = resumed_from(cursor.encode(saved()), QUERY, adapter(lifetime=None), NOW + timedelta(days=900))
     assert resumed == saved()
 
 
@@ -181,4 +207,4 @@ def test_a_walk_that_starts_anew_knows_how_many_pages_it_may_meet_again(pages_be
     anew = cursor.resume(None, QUERY, adapter(), NOW, pages_before)
     assert {walk.again for walk in anew.walks} == {again}
     # But not one that goes on
-    assert cursor.resume(cursor.encode(saved()), QUERY, adapter(), NOW, pages_before) == saved()
+    assert resumed_from(cursor.encode(saved()), QUERY, adapter(), NOW, pages_before) == saved()

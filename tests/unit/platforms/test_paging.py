@@ -2,13 +2,12 @@
 
 import pytest
 
-from platforms.contract import Page
-from platforms.cursor import Walk
+from platforms.pages import Page, Walk
 from platforms.paging import advance
 
 
 def page(next_cursor=60, ended=False):
-    return Page((), (), None if ended else next_cursor, ended, 1)
+    return Page(next_cursor=None if ended else next_cursor, ended=ended, credits=1)
 
 
 def test_a_page_with_news_moves_the_walk_on():
@@ -61,3 +60,23 @@ def test_the_page_ceiling_ends_a_walk():
 
 def test_a_page_without_next_cursor_ends_a_walk_though_not_marked():
     assert advance(Walk("a", 0), page(None), 5).end_reason == "exhausted"
+
+
+def test_a_step_is_no_barren_page():
+    assert advance(Walk("a", 0, barren=1), Page(next_cursor=30, step=True), 0).barren == 1
+
+
+def test_a_page_may_name_its_own_end():
+    assert advance(Walk("a", 0), Page(ended=True, end_reason="no_related"), 0).end_reason == "no_related"
+
+
+def test_a_walk_whose_place_is_lost_begins_again_and_gives_up_in_the_end():
+    # Given
+    walk = Walk("a", 90, ordinal=3, start=7)
+    # When
+    first = advance(walk, Page(lost_place=True), 0)
+    second = advance(first, Page(lost_place=True), 0)
+    third = advance(second, Page(lost_place=True), 0)
+    # Then
+    assert [(one.cursor, one.ended) for one in (first, second)] == [(7, False), (7, False)]
+    assert (third.ended, third.end_reason) == (True, "cursor_lost")

@@ -3,7 +3,8 @@
 import pytest
 
 from platforms.contract import Query, SearchKind
-from platforms.query import read_query, unknown_params
+from platforms.params import unknown_params
+from platforms.query import read_query
 from worker.errors import InvalidJob
 
 
@@ -60,7 +61,8 @@ def test_search_params_are_read():
     params = {"dedupe": "VIDEO", "enrich": "none", "sort_by": "most-liked", "keywords": "joined", "provider": "x"}
     query = read(search_params=params)
     assert (query.dedupe, query.enrich) == ("video", "none")
-    assert query.options == {"sort_by": "most-liked", "keywords": "joined", "provider": "x"}
+    assert query.options == {"sort_by": "most-liked", "keywords": "joined"}
+    assert query.providers == ("x",)
 
 
 def test_unknown_search_params_are_ignored_and_listed():

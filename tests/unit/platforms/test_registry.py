@@ -8,23 +8,28 @@ from worker.errors import InvalidJob
 
 
 @pytest.mark.parametrize("name", ["tiktok", "Tiktok", "TIKTOK", "TikTok"])
-@pytest.mark.parametrize("provider", [None, "scrapecreators"])
-def test_an_adapter_is_found_whatever_the_casing(name, provider):
-    assert find(name, SearchKind.KEYWORD, provider) is ADAPTERS[0]
+@pytest.mark.parametrize("providers", [(), ("scrapecreators",)])
+def test_an_adapter_is_found_whatever_the_casing(name, providers):
+    assert find(name, SearchKind.KEYWORD, providers)[0] is ADAPTERS[0]
+
+
+def test_providers_that_are_named_come_in_that_order():
+    every = find("tiktok", SearchKind.KEYWORD)
+    names = [adapter.capability.provider for adapter in reversed(every)]
+    assert find("tiktok", SearchKind.KEYWORD, names) == tuple(reversed(every))
 
 
 @pytest.mark.parametrize(
-    ("platform", "kind", "provider", "seen"),
+    ("platform", "kind", "providers", "seen"),
     [
-        ("tiktok", SearchKind.SIMILAR, None, "TikTok similar search is not supported"),
-        ("instagram", SearchKind.KEYWORD, None, "Instagram keyword search is not supported"),
-        ("myspace", SearchKind.KEYWORD, None, "myspace keyword search is not supported"),
-        ("tiktok", SearchKind.KEYWORD, "other", "TikTok keyword search by other is not supported"),
+        ("myspace", SearchKind.KEYWORD, (), "myspace keyword search is not supported"),
+        ("tiktok", SearchKind.KEYWORD, ("other",), "TikTok keyword search by other is not supported"),
+        ("tiktok", SearchKind.KEYWORD, ("scrapecreators", "x" * 90), f"by {'x' * 40} is not supported"),
     ],
 )
-def test_a_search_without_adapter_is_refused_with_what_there_is(platform, kind, provider, seen):
+def test_a_search_without_adapter_is_refused_with_what_there_is(platform, kind, providers, seen):
     with pytest.raises(InvalidJob, match=seen) as caught:
-        find(platform, kind, provider)
+        find(platform, kind, providers)
     assert "supported: TikTok keyword search by scrapecreators" in str(caught.value)
 
 

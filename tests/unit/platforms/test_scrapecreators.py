@@ -4,15 +4,24 @@ import json
 
 import pytest
 
-from platforms.contract import Response
 from platforms.outcome import Outcome
-from platforms.scrapecreators.client import told
+from platforms.pages import Item, Response
+from platforms.registry import ADAPTERS
+from platforms.scrapecreators.client import PROVIDER, told
 from platforms.scrapecreators.pricing import CREDITS
-from platforms.scrapecreators.tiktok_keyword import ENDPOINT, TikTokKeyword
-from platforms.scrapecreators.tiktok_profile import TikTokProfile
+from platforms.scrapecreators.tiktok.keyword import KeywordSearch
+from platforms.scrapecreators.tiktok.profile import ProfileLookup
 from worker.errors import ShapeError
 
-PROFILE = TikTokProfile()
+PROFILE = ProfileLookup()
+NIKE = Item("6", "7", "nike", None)
+
+
+def parsed(response):
+    """The one profile of an answer, and its cost."""
+    profiles, cost = PROFILE.parse(response, [NIKE])
+    assert list(profiles) == [NIKE.key]
+    return profiles[NIKE.key], cost
 
 
 def answer(value, status=200):
@@ -42,18 +51,23 @@ def test_an_answer_says_about_itself_in_one_line(status, body, line):
 
 
 def test_every_endpoint_has_a_price():
-    assert {ENDPOINT, "tiktok/profile"} <= set(CREDITS)
+    ours = [one for one in ADAPTERS if one.capability.provider == PROVIDER]
+    asked = {source.endpoint for one in ours for source in one.sources.values()}
+    assert asked | {one.profiles.endpoint for one in ours if one.profiles} <= set(CREDITS)
     assert PROFILE.credits == 1
 
 
 def test_a_profile_is_asked_for_by_handle():
-    request = PROFILE.request("nike")
+    request = PROFILE.request([NIKE])
     assert (request.path, dict(request.params)) == ("/v1/tiktok/profile", {"handle": "nike"})
 
 
 def test_a_found_profile_tells_bio_addresses_and_exact_followers():
     # Given
     user = {
+        "uniqueId": "run.ner",
+        "nickname": "Runner\x00 One",
+        "region": "pt",
         "signature": "Runner\x00. Mail Me@Run.example",
         "verified": True,
         "privateAccount": True,
@@ -61,9 +75,12 @@ def test_a_found_profile_tells_bio_addresses_and_exact_followers():
         "avatarMedium": "https://p.example/a.webp?x",
         "avatarLarger": "https://p.example/b.jpeg?x",
     }
-    told_stats = {"stats": {"followerCount": -84927980}, "statsV2": {"followerCount": "54709491"}}
+    told_stats = {
+        "stats": {"followerCount": -84927980, "videoCount": 12, "heartCount": -5},
+        "statsV2": {"followerCount": "54709491", "heartCount": "7"},
+    }
     # When
-    profile, cost = PROFILE.parse(answer({"user": user, **told_stats, "credits_charged": 0}))
+    profile, cost = parsed(answer({"user": user, **told_stats, "credits_charged": 0}))
     # Then
     assert profile.status == "found"
     assert profile.bio == "Runner. Mail Me@Run.example"
@@ -71,6 +88,8 @@ def test_a_found_profile_tells_bio_addresses_and_exact_followers():
     assert (profile.verified, profile.followers, cost) == (True, 54709491, 0)
     assert profile.avatar_url == "https://p.example/b.jpeg?x"
     assert profile.links == ["mailto:team@run.example"]
+    assert (profile.name, profile.handle, profile.country) == ("Runner One", "run.ner", "PT")
+    assert (profile.following, profile.posts, profile.likes) == (None, 12, 7)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +103,7 @@ def test_a_found_profile_tells_bio_addresses_and_exact_followers():
     ],
 )
 def test_followers_fall_back_to_the_rounded_count_else_stay_unknown(stats, followers):
-    assert PROFILE.parse(answer({"user": {}, **stats}))[0].followers == followers
+    assert parsed(answer({"user": {}, **stats}))[0].followers == followers
 
 
 @pytest.mark.parametrize(
@@ -92,7 +111,7 @@ def test_followers_fall_back_to_the_rounded_count_else_stay_unknown(stats, follo
     [({"account_private": True, "handle": "x"}, "private"), ({"account_deactivated": True, "message": "gone"}, "gone")],
 )
 def test_closed_accounts_are_normal_answers(body, status):
-    profile, cost = PROFILE.parse(answer(body))
+    profile, cost = parsed(answer(body))
     assert (profile.status, cost) == (status, 1)
 
 
@@ -107,7 +126,7 @@ def test_closed_accounts_are_normal_answers(body, status):
 )
 def test_another_shape_of_profile_is_refused(body, reason):
     with pytest.raises(ShapeError) as caught:
-        PROFILE.parse(Response(200, {}, body))
+        parsed(Response(200, {}, body))
     assert caught.value.reason == reason
 
 
@@ -137,4 +156,4 @@ def test_a_closed_or_missing_account_concerns_that_account_only(status, outcome)
 )
 def test_a_search_answer_means_what_the_vendor_s_documents_say(status, body, outcome):
     text = body if isinstance(body, str) else json.dumps(body)
-    assert TikTokKeyword().judge(Response(status, {}, text.encode())).outcome == outcome
+    assert KeywordSearch().judge(Response(status, {}, text.encode())).outcome == outcome

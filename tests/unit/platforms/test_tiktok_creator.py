@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from platforms.contract import Item, Profile, Provenance
 from platforms.normalise.aweme import Author, Aweme, Picture, TextExtra
 from platforms.normalise.numbers import count
-from platforms.normalise.tiktok import avatar_url, tiktok_creator
+from platforms.normalise.tiktok import jpeg_of, tiktok_creator
+from platforms.pages import Item
+from platforms.profile import Profile, Provenance
 
 PROVENANCE = Provenance("maker", "search", 1, datetime(2026, 3, 1, tzinfo=UTC), 2)
 
@@ -18,7 +19,7 @@ DOCUMENTED_KEYS = {
     "statistics": {"likes", "comments", "views", "shares"},
     "": {"creator", "video", "hashtags", "platform", "enhancementStatus"},
 }
-ADDED_KEYS = {"creator": {"id"}, "video": {"id"}, "statistics": set(), "": {"provenance"}}
+ADDED_KEYS = {"creator": {"id"}, "video": {"id"}, "statistics": set(), "": {"provenance", "publishedTime", "country"}}
 
 
 def made(profile=None, status="skipped", handle="nike", author=None, **aweme):
@@ -58,6 +59,12 @@ def test_exact_followers_go_before_those_of_the_search():
     assert made(Profile("gone"), author=author).creator.followers == 1000
 
 
+def test_no_followers_are_believed_of_a_profile_only():
+    searched, looked_up = made(author={"follower_count": 0}), made(Profile("found", followers=0))
+    assert searched.facts().followers is None
+    assert looked_up.facts().followers == 0
+
+
 def test_unknown_followers_are_zero_and_named():
     unknown = made().provenance.unknown
     assert made().creator.followers == 0
@@ -92,11 +99,23 @@ def test_verified_comes_from_the_profile_else_from_the_reasons(author, profile, 
     ],
 )
 def test_the_avatar_is_the_jpeg_else_the_last(links, chosen):
-    assert avatar_url(Author("6", avatar_medium=Picture(links))) == chosen
+    assert jpeg_of(Picture(links)) == chosen
 
 
 def test_a_profile_picture_stands_in_for_a_missing_avatar():
     assert made(Profile("found", avatar_url="p.jpeg")).creator.profile_pic_url == "p.jpeg"
+
+
+def test_filters_are_told_when_it_was_published_and_the_country_of_the_profile():
+    facts = made(Profile("found", country="PT"), create_time=1_767_323_045).facts()
+    assert facts.posted_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert (facts.country, facts.views, facts.likes) == ("PT", None, None)
+
+
+@pytest.mark.parametrize("told", [None, 0, -5, "soon", 10**18])
+def test_a_moment_that_is_none_is_not_stored(told):
+    assert made(create_time=told).published_time is None
+    assert made(create_time=told).facts().posted_at is None
 
 
 def test_hashtags_come_from_the_marks_and_only_without_any_from_the_text():
@@ -121,7 +140,8 @@ def test_addresses_of_a_bio_in_the_search_are_found_without_profile():
         (3.9, 3),
         (-1, None),
         ("-1", None),
-        ("1.2M", None),
+        ("1.2M", 1_200_000),
+        ("many", None),
         ("", None),
         (None, None),
         (True, None),

@@ -1,10 +1,12 @@
 """What logs never show."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.logging import redact
+from worker.redaction import redact
 
 SECRET = "s3cr3t-Value_1"
 
@@ -43,3 +45,39 @@ def test_text_without_secrets_is_left_as_it_is(text):
 @given(st.text())
 def test_any_text_can_be_cut_and_cutting_twice_changes_nothing(text):
     assert redact(redact(text)) == redact(text)
+
+
+TEXTS = st.one_of(
+    st.text(),
+    st.sampled_from(
+        [
+            "token: a\\b",
+            'say "token: abc" twice',
+            "password=\\",
+            "password=",
+            "'token': '",
+            "https://user:pw@host/x",
+            "://a:b",
+            "x@y",
+            '{"token": "abc", "n": 1}',
+        ]
+    ),
+)
+DOCUMENTS = st.recursive(
+    TEXTS | st.integers() | st.booleans() | st.none(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["token", "api_key", "password", "password=", "text"]), inner)
+    ),
+)
+
+
+@given(DOCUMENTS, st.booleans())
+def test_json_stays_json(document, ascii_only):
+    json.loads(redact(json.dumps(document, ensure_ascii=ascii_only)))
+
+
+def test_a_secret_in_json_within_json_is_cut_and_the_rest_stays():
+    inner = json.dumps({"access_token": SECRET, "n": [1], "token": {"kind": 7}})
+    found = json.loads(json.loads(redact(json.dumps(json.dumps({"inner": inner})))))
+    assert SECRET not in json.dumps(found)
+    assert "[cut]" in found["inner"]

@@ -77,4 +77,5 @@ def test_secrets_do_not_show(monkeypatch):
     monkeypatch.setenv("SCRAPECREATORS_API_KEY", "sc-secret")
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:pg-secret@db/app")
     shown = repr(from_environment())
-    assert "secret" not in shown
+    assert "sc-secret" not in shown
+    assert "pg-secret" not in shown

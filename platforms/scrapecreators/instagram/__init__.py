@@ -1,0 +1,1 @@
+"""Instagram, as ScrapeCreators passes it on."""

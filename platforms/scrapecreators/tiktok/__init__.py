@@ -1,0 +1,1 @@
+"""TikTok, as ScrapeCreators passes it on."""

@@ -1,0 +1,1 @@
+"""YouTube, as ScrapeCreators passes it on."""

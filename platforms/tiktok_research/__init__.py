@@ -1,0 +1,1 @@
+"""TikTok's own Research API, for approved researchers."""

@@ -1,0 +1,1 @@
+"""What keeps provider calls within what providers allow and what operators want to pay."""
