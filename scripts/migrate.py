@@ -10,7 +10,7 @@ from db.migrating import migrate
 from db.revision import newest_revision
 from worker.boot import check_database, find_servers
 from worker.errors import ConfigurationError
-from worker.logging import redact
+from worker.redaction import redact
 from worker.settings import load_settings
 
 

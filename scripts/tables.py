@@ -13,6 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+SHORT = 20
+"""Characters that are never folded, but in columns of free text."""
+
+TEXTS = ("detail", "reason", "value", "why", "word")
+
 console = Console(highlight=False)
 
 
@@ -27,16 +32,18 @@ def show_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[
         console.print(f"{title}: none")
         return
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
+    texts = [[plain(_text(row[column])) for column in columns] for row in rows]
+    for place, column in enumerate(columns):
         numeric = all(isinstance(row[column], int | float) for row in rows)
         table.add_column(
             column.replace("_", " "),
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=column in ("id", "status", "state"),
+            # Only long texts are folded: a broken name or number is hard to read and impossible to copy.
+            no_wrap=column == "id" or (column not in TEXTS and max(len(text[place]) for text in texts) <= SHORT),
         )
-    for row in rows:
-        table.add_row(*(plain(_text(row[column])) for column in columns))
+    for text in texts:
+        table.add_row(*text)
     console.print(table)
 
 

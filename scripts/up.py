@@ -14,7 +14,8 @@ from scripts.servers import servers_for
 from scripts.supervisor import Child, Supervisor
 from worker.boot import check_database
 from worker.errors import ConfigurationError
-from worker.logging import configure_logging, redact
+from worker.logging import configure_logging
+from worker.redaction import redact
 from worker.settings import load_settings
 
 log = structlog.get_logger()

@@ -5,7 +5,7 @@ import redis
 from db.queries.diagnosing import fleet
 from scripts.doctor.findings import Finding, Findings, NamedCheck, Patient, some
 from worker.broker import WakeUps
-from worker.logging import redact
+from worker.redaction import redact
 
 
 def _processes(p: Patient) -> Findings:

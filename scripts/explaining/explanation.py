@@ -55,6 +55,7 @@ def explain(connection: Connection, redis_client: "redis.Redis | None", job_id: 
         job_table = row.job_table if row else task.job_table if task else ""
         attempts = explaining.attempts_of(connection, task.id) if task else []
         pages = explaining.pages_of(connection, task.id) if task else []
+        spends = explaining.spend_of(connection, job_id)
         picture = Picture(
             row,
             task,
@@ -64,6 +65,10 @@ def explain(connection: Connection, redis_client: "redis.Redis | None", job_id: 
         )
     code, sentence = next(answer for rule in RULES if (answer := rule(picture)))
     facts = facts_of(picture, redis_client)
+    if spends:
+        facts["spent"] = "; ".join(
+            f"{one['provider']}: {one['calls']} calls, {one['credits']} credits" for one in spends
+        )
     return Explanation(job_table, job_id, picture.now, code, sentence, facts, history_of(picture, pages))
 
 

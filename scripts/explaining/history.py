@@ -61,7 +61,8 @@ def history_of(p: Picture, pages: list[dict[str, Any]]) -> list[Event]:
             page["written_at"],
             "page",
             f"{page['seq']} of {page['word']!r} at {page['cursor']!r}: {page['items']} items, {page['stored']} stored, "
-            f"{page['duplicates']} duplicates, {page['unreadable']} unreadable, {page['credits']} credits",
+            f"{page['duplicates']} duplicates, {page['unreadable']} unreadable, {page['credits']} credits"
+            f"{' by ' + page['provider'] if page['provider'] else ''}",
             page,
         )
         for page in pages

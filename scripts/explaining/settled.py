@@ -14,6 +14,7 @@ ENDINGS = {
     "exhausted": "the provider has no more results",
     "repeated_cursor": "the provider gave the same cursor again",
     "nothing_new": "its last pages brought nothing new",
+    "nothing_found": "nothing was found, although the search was asked again and of every provider it may use",
     "page_ceiling": "it read as many pages as one search may",
     "deadline": "its deadline passed",
     "done": "its handler is done",

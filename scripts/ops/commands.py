@@ -5,10 +5,10 @@ from typing import Final
 
 import typer
 
-from scripts.ops import control, health, jobs, schedules
+from scripts.ops import control, enqueue, health, jobs, quarantine, recording, schedules, spend
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
-    "enqueue": jobs.enqueue,
+    "enqueue": enqueue.enqueue,
     "list": jobs.list_,
     "show": jobs.show,
     "explain": health.explain,
@@ -18,6 +18,10 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "doctor": health.doctor,
     "pause": control.pause,
     "resume": control.resume,
+    "quarantine": quarantine.quarantine,
+    "replay": quarantine.replay,
+    "record": recording.record,
+    "spend": spend.spend,
 }
 
 app = typer.Typer(help="Look at jobs and mend them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)

@@ -3,11 +3,15 @@
 from typing import Annotated
 
 import psycopg
+import redis
 import typer
 
+from actors.providers import PROVIDERS
 from db.queries import cancelling, explaining, inspecting, lanes
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids, redis_client
 from scripts.tables import console, plain, show_json
+from worker.limits.overview import let_go
+from worker.redaction import redact
 
 Lanes = Annotated[list[str], typer.Argument(help="Names of lanes, as `./run ops status` shows them.")]
 NOW = "cancelled at once"
@@ -65,11 +69,36 @@ def pause(
         _tell(names, lanes.pause(connection, names, reason), "paused", "was paused before", as_json)
 
 
-def resume(names: Lanes, as_json: AsJson = False) -> None:
-    """End the pause, and the rest, of these lanes. Example: ./run ops resume scrape.tiktok."""
+def resume(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of lanes, as `./run ops status` shows them.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="A provider that was mended: its pauses and waits end without a probe.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """End the pause, and the rest, of lanes or of a provider. Jobs that wait already come at the times they have.
+
+    Examples: ./run ops resume scrape.tiktok; ./run ops resume --provider scrapecreators.
+    """
+    if bool(names) == (provider is not None):
+        fail("resume takes names of lanes, or --provider with the name of one", USAGE)
+    if provider is not None:
+        _resume_provider(provider, as_json)
+        return
+    lanes_named = names or []
     with database() as connection:
-        _known(connection, names)
-        _tell(names, lanes.resume(connection, names), "resumed", "was not held back", as_json)
+        _known(connection, lanes_named)
+        _tell(lanes_named, lanes.resume(connection, lanes_named), "resumed", "was not held back", as_json)
+
+
+def _resume_provider(provider: str, as_json: bool) -> None:
+    if provider not in PROVIDERS:
+        fail(f"{plain(provider)}: no such provider; there are: {', '.join(PROVIDERS)}", USAGE)
+    try:
+        ended = let_go(redis_client(), provider)
+    except redis.RedisError as error:
+        fail(f"Redis did not answer: {redact(str(error))}; start it and try again", USAGE)
+    _tell([provider], [provider] if ended else [], "resumed", "was not held back", as_json)
 
 
 def _known(connection: psycopg.Connection, names: list[str]) -> None:

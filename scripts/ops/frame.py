@@ -14,7 +14,7 @@ from db.session import connect
 from worker.boot import check_database, check_schema, find_servers
 from worker.broker import make_redis
 from worker.errors import ConfigurationError
-from worker.logging import redact
+from worker.redaction import redact
 from worker.settings import load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -1,8 +1,9 @@
 """Commands that look at the whole, and that say why: status, explain, doctor."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
+import redis
 import typer
 
 from db.queries import inspecting
@@ -11,6 +12,7 @@ from scripts.doctor.examination import diagnose, exit_code
 from scripts.explaining import explanation
 from scripts.ops.frame import NOT_FOUND, AsJson, database, fail, job_ids, redis_client
 from scripts.tables import console, show_json, show_table
+from worker.limits.overview import open_breakers
 from worker.settings import load_settings
 
 
@@ -21,8 +23,10 @@ def status(as_json: AsJson = False) -> None:
         background = inspecting.job_counts(connection, "background_jobs")
         lanes = inspecting.lanes(connection)
         processes = inspecting.workers(connection)
+    breakers = _breakers()
     if as_json:
-        show_json({"jobs": jobs, "background_jobs": background, "lanes": lanes, "processes": processes})
+        parts = {"jobs": jobs, "background_jobs": background, "lanes": lanes, "processes": processes}
+        show_json({**parts, "breakers": breakers})
         return
     for title, counts in (("Scraping jobs", jobs), ("Background jobs", background)):
         told = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -31,6 +35,16 @@ def status(as_json: AsJson = False) -> None:
         lane["held back"] = lane["pause_reason"] if lane["paused"] else lane["cooldown_reason"]
     show_table("Lanes", lanes, ["lane", "running", "max_running", "ready", "waiting", "parked", "paused", "held back"])
     show_table("Processes", processes, ["kind", "id", "host", "pid", "slots", "in_use", "silent_seconds"])
+    if breakers:
+        show_table("Paused providers", breakers, ["provider", "endpoint", "reason", "detail", "since", "next_probe"])
+
+
+def _breakers() -> list[dict[str, Any]]:
+    """Providers and endpoints that are paused; none where Redis is away, which `doctor` tells."""
+    try:
+        return [asdict(breaker) for breaker in open_breakers(redis_client())]
+    except redis.RedisError:
+        return []
 
 
 def explain(

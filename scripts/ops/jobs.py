@@ -1,20 +1,15 @@
-"""Commands for jobs: put in, list, show, retry."""
+"""Commands for jobs: list, show, retry."""
 
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
 import psycopg
-import redis
 import typer
 
-from db.queries import background_jobs, inspecting, operating
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids, redis_client
+from db.queries import background_jobs, explaining, inspecting, operating
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids
 from scripts.tables import console, show_json, show_table
-from worker.broker import WakeUps
-from worker.enqueueing import enqueue_scraping_job, wake
-from worker.logging import redact
 
 
 class JobTable(StrEnum):
@@ -22,36 +17,6 @@ class JobTable(StrEnum):
 
     SCRAPING = "scraping_jobs"
     BACKGROUND = "background_jobs"
-
-
-def enqueue(
-    keywords: Annotated[list[str], typer.Argument(help="Words to search for, each a walk of its own.")],
-    user: Annotated[str, typer.Option(help="user_id of the row: the tenant.")],
-    platform: Annotated[str, typer.Option(help="TikTok.")] = "TikTok",
-    target: Annotated[int, typer.Option(help="Creators wanted.")] = 100,
-    region: Annotated[str, typer.Option(help="Country code of the search.")] = "US",
-    key: Annotated[str | None, typer.Option(help="Idempotency key: a second call gives the first job.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Put a keyword search in. Example: ./run ops enqueue "desk lamp" --user user_1 --target 50."""
-    with database() as connection:
-        enqueued = enqueue_scraping_job(
-            connection,
-            user_id=user,
-            platform=platform,
-            keywords=keywords,
-            target_results=target,
-            region=region,
-            idempotency_key=key,
-        )
-    try:
-        wake(WakeUps(redis_client()), enqueued)
-    except redis.RedisError as error:
-        print(f"ops: no wake-up sent ({redact(str(error))}); the reconciler will see to the job", file=sys.stderr)
-    if as_json:
-        show_json({"job_id": enqueued.job_id, "created": enqueued.created})
-    else:
-        console.print(enqueued.job_id if enqueued.created else f"{enqueued.job_id} (the key was used before)")
 
 
 def list_(
@@ -92,8 +57,9 @@ def show(job: Annotated[str, typer.Argument(help="The job's id.")], as_json: AsJ
         task = row.pop("task")
         pages = inspecting.pages_of(connection, task["id"]) if task else []
         attempts = inspecting.attempts_of(connection, task["id"]) if task else []
+        spends = explaining.spend_of(connection, job_id)
     if as_json:
-        show_json({"job": row, "task": task, "pages": pages, "attempts": attempts})
+        show_json({"job": row, "task": task, "pages": pages, "attempts": attempts, "spend": spends})
         return
     _show_fields("Job", row)
     if task:
@@ -101,8 +67,12 @@ def show(job: Annotated[str, typer.Argument(help="The job's id.")], as_json: AsJ
     else:
         console.print("Task: none yet (no reconciler has seen the row)\n")
     show_table(
-        "Pages", pages, ["seq", "epoch", "word", "cursor", "items", "stored", "duplicates", "unreadable", "credits"]
+        "Pages",
+        pages,
+        ["seq", "provider", "word", "items", "stored", "duplicates", "filtered", "unreadable", "credits"],
     )
+    if spends:
+        show_table("Spend", spends, ["provider", "calls", "credits"])
     show_table("Attempts", attempts, ["epoch", "outcome", "reason", "detail", "started_at", "ended_at"])
 
 
