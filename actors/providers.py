@@ -135,7 +135,8 @@ class Providers:
     def _make(self, reach: Reach) -> Transport:
         if reach.missing:
             raise ConfigurationError(
-                f"{' and '.join(reach.missing)} not set; expected the provider's credentials; "
+                f"{' and '.join(reach.missing)} {'is' if len(reach.missing) == 1 else 'are'} not set; expected the "
+                "credentials of the provider; "
                 "set them for the workers, restart them, then retry the job"
             )
         settings = self._settings

@@ -24,12 +24,20 @@ class BadRow:
 
 BAD_ROWS = {
     "unknown platform": BadRow("MySpace", "TikTok", "set the job to pending", {"platform": "MySpace"}),
-    "Instagram, not supported yet": BadRow("Instagram", "TikTok keyword", "Create", {"platform": "Instagram"}),
+    "a provider that does not read it": BadRow(
+        "Instagram keyword search by apify",
+        "TikTok keyword",
+        "Create",
+        {"platform": "Instagram", "search_params": {"provider": "apify"}},
+    ),
     "neither keywords nor target": BadRow("neither", "one of them", "Set keywords", {"keywords": None}),
     "no keyword in the array": BadRow("neither", "one of them", "Set keywords", {"keywords": []}),
     "blank keywords": BadRow('[" "]', "not blank", "Correct keywords", {"keywords": [" "]}),
-    "similar search, not supported yet": BadRow(
-        "similar", "TikTok keyword", "Create", {"keywords": None, "target_username": "@someone"}
+    "a similar search that its provider does not have": BadRow(
+        "TikTok similar search by tiktok_research",
+        "TikTok keyword",
+        "Create",
+        {"keywords": None, "target_username": "@someone", "search_params": {"provider": "tiktok_research"}},
     ),
     "keywords as an object": BadRow(
         '{"a":"lamp"}', "array of strings", "Correct keywords", {"keywords": {"a": "lamp"}}
@@ -118,7 +126,7 @@ class TestAMissingKey:
             # Then the row says what is missing and what to do, and the worker lives
             error = job(connection, job_id)["error"]
             assert "SCRAPECREATORS_API_KEY is not set" in error
-            assert "expected the API key" in error
+            assert "expected the credentials of the provider" in error
             assert "retry the job" in error
             assert task(connection, job_id)["end_reason"] == "configuration"
             assert [process.poll() for process in fleet.processes] == [None, None]
