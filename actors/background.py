@@ -8,12 +8,13 @@ import psycopg
 import structlog
 
 from actors.deciding import retry_or_fail, wait_or_fail
-from actors.handlers.contract import Handler, JobContext
+from actors.handlers.contract import SETTLED, Handler, JobContext
 from actors.runtime import Runtime
 from actors.slices import run_settled
 from db.queries.claiming import BackgroundWork, load_background_work
 from db.session import connection_lost
 from worker.clock import monotonic
+from worker.completing import NotOurs
 from worker.errors import FailJob, RetryJob, WaitJob
 from worker.job_states import Decision, Ending, JobStatus, cancelled
 from worker.leases import Lease
@@ -75,7 +76,9 @@ async def _run(runtime: Runtime, lease: Lease, rows: "asyncio.Future[dict[int, B
 async def _handle(
     runtime: Runtime, lease: Lease, work: BackgroundWork, handler: Handler, payload: msgspec.Struct
 ) -> Decision:
-    context = JobContext(runtime.pool, lease, work.job_type, lease.failures + 1)
+    context = JobContext(
+        runtime.pool, lease, work.job_type, lease.failures + 1, runtime.owner, runtime.configuration, runtime
+    )
     retries = lease.max_failures if lease.max_failures is not None else work.max_retries
     timing = (retries, handler.retry_base_seconds, handler.retry_cap_seconds)
     try:
@@ -86,6 +89,8 @@ async def _handle(
         return wait_or_fail(signal.reason, str(signal), lease, runtime.settings, signal.delay)
     except FailJob as signal:
         return Decision(Ending.ERROR, signal.reason, str(signal))
+    except NotOurs as signal:
+        return signal.decision
     except psycopg.OperationalError as error:
         if connection_lost(error):
             # Storage that is away is no fault of the job.
@@ -94,6 +99,8 @@ async def _handle(
     except Exception as error:
         log.exception("handler_failed", job_type=work.job_type)
         return retry_or_fail("handler_failed", f"{type(error).__name__}: {error}", lease, *timing)
+    if result is SETTLED:
+        return Decision(Ending.COMPLETED, "done", written=True)
     if not lease.held:
         return Decision(Ending.LOST, "lease_not_renewed")
     if lease.cancelled is not None:

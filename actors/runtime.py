@@ -17,6 +17,8 @@ from actors.shape_watch import ShapeWatch
 from db.session import Pool, make_pool
 from worker.boot import Boot
 from worker.claiming import claim
+from worker.configuration import Configuration
+from worker.configuration_keys import STANDARD_JOB_TIMEOUT
 from worker.heartbeat import Heartbeat
 from worker.leases import Lease
 from worker.limits.contract import Limits
@@ -30,6 +32,7 @@ class Runtime(dramatiq.Middleware):
     """Starts with dramatiq's worker and ends with it. Must stand after ``AsyncIO``, whose event loop it uses."""
 
     pool: Pool
+    configuration: Configuration
     providers: Providers
     call_places: asyncio.Semaphore
     limits: Limits
@@ -71,7 +74,8 @@ class Runtime(dramatiq.Middleware):
         with self.heartbeat.claiming():
             if self.stopping.is_set():
                 return []
-            leases = await claim(self.pool, self.settings, lane, self.owner, count)
+            timeout = await self.configuration.value(STANDARD_JOB_TIMEOUT, self.settings.job_timeout)
+            leases = await claim(self.pool, self.settings, lane, self.owner, count, timeout)
             for lease in leases:
                 self.heartbeat.add(lease)
         return leases
@@ -111,6 +115,7 @@ class Runtime(dramatiq.Middleware):
         self.call_places = asyncio.Semaphore(self.settings.provider_connections)
         self.pool = make_pool(self._database_url, "trawler worker", self.settings.database_connections)
         await self.pool.open()
+        self.configuration = Configuration(self.pool)
         limits = make_limits(self.settings, self._redis_url, self.owner, self.pool)
         self.limits = limits
         self.watch = ShapeWatch(

@@ -21,7 +21,7 @@ def main() -> int:
     ).parse_args()
     try:
         booted = boot()
-        lanes = served_lanes(load_handlers(booted.settings.handlers))
+        handlers = load_handlers(booted.settings.handlers)
     except ConfigurationError as error:
         print(f"reconciler: {error}", file=sys.stderr)
         return exit_code(error)
@@ -30,7 +30,9 @@ def main() -> int:
         signal.signal(number, lambda *_: stopping.set())
     end_with_parent()
     wakeups = WakeUps(make_redis(booted.redis_url, connections=2, answer_seconds=QUICKLY, retries=0))
-    Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, lanes).run(stopping)
+    schedules = {h.job_type: h.schedule for h in handlers.values() if h.schedule and booted.settings.schedules}
+    lanes = served_lanes(handlers)
+    Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, lanes, schedules).run(stopping)
     return 0
 
 

@@ -25,7 +25,10 @@ LONGEST_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 T = TypeVar("T")
 
-OURS = ("TRAWLER_", "SCRAPECREATORS_", "YOUTUBE_", "INSTAGRAM_GRAPH_", "TIKTOK_", "APIFY_")
+OURS = (
+    *("TRAWLER_", "SCRAPECREATORS_", "YOUTUBE_", "INSTAGRAM_GRAPH_", "TIKTOK_", "APIFY_"),
+    *("MAIL_", "SMTP_", "RESEND_", "APP_URL"),
+)
 """What the names of our settings begin with. A test sets its own, whatever the shell it is started from holds."""
 
 FAST = {
@@ -38,6 +41,8 @@ FAST = {
     "TRAWLER_RETRY_CAP_SECONDS": "1",
     "TRAWLER_RECHECK_SECONDS": "0.2",
     "TRAWLER_SLOTS": "16",
+    # What the clock puts in would come between a test's own jobs.
+    "TRAWLER_SCHEDULES": "false",
 }
 
 

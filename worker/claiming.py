@@ -1,6 +1,7 @@
 """How a slot gets a task."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -19,13 +20,17 @@ log = structlog.get_logger()
 PAUSE_SECONDS = 0.2
 
 
-async def claim(pool: Pool, settings: Settings, lane: str, owner: str, count: int = 1) -> list[Lease]:
+async def claim(
+    pool: Pool, settings: Settings, lane: str, owner: str, count: int = 1, job_timeout: timedelta | None = None
+) -> list[Lease]:
     """Lease up to ``count`` of the lane's best due tasks; none when there is none to have.
 
+    ``job_timeout`` is the longest life of a job that set none, the setting's where it is not given.
     A reply that was lost is asked for again with the same tokens, so it cannot cost further tasks; the leases count
     from the first that was sent, which may be the one that was done. Raises `psycopg.OperationalError` when the
     database stays away for half a lease; the wake-up is then acknowledged and the reconciler sends another.
     """
+    timeout = settings.job_timeout if job_timeout is None else job_timeout
     tokens = [uuid4() for _ in range(count)]
     began = monotonic()
     sent_at: float | None = None
@@ -35,7 +40,7 @@ async def claim(pool: Pool, settings: Settings, lane: str, owner: str, count: in
             async with pool.connection() as connection:
                 # A wait for a connection of the pool is no part of the lease.
                 sent_at = monotonic() if sent_at is None else sent_at
-                claimed = await claiming.claim(connection, lane, owner, tokens, settings.lease, settings.job_timeout)
+                claimed = await claiming.claim(connection, lane, owner, tokens, settings.lease, timeout)
         except SCHEMA_MISSING as error:
             tell_if_missing(error)
             return []

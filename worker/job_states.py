@@ -83,6 +83,8 @@ class Decision:
     delay: timedelta = timedelta(0)
     result: str | None = None
     """What a background job gives, as JSON text."""
+    written: bool = False
+    """Whether the handler's own transaction has settled the job already, so that nothing is left to write."""
 
 
 def cancelled(reason: str) -> Decision:

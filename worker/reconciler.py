@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import psycopg
@@ -18,7 +18,7 @@ from worker.clock import monotonic
 from worker.missing_schema import tell_if_back, tell_if_missing
 from worker.processes import sign
 from worker.pruning import prune
-from worker.scheduling import fire_due
+from worker.scheduling import ensure_schedules, fire_due
 from worker.settings import LaneLimits, Settings
 from worker.watchdog import Watchdog
 
@@ -34,16 +34,27 @@ PRUNE_BATCHES = 10
 
 
 class Reconciler:
-    """One reconciler process. ``lanes`` are those this release serves; they are made where missing."""
+    """One reconciler process.
+
+    ``lanes`` are those this release serves, ``schedules`` the cron texts of the job types that it puts in by the clock;
+    both are made where missing.
+    """
 
     def __init__(
-        self, database_url: str, wakeups: WakeUps, settings: Settings, owner: str, lanes: Sequence[str]
+        self,
+        database_url: str,
+        wakeups: WakeUps,
+        settings: Settings,
+        owner: str,
+        lanes: Sequence[str],
+        schedules: Mapping[str, str] | None = None,
     ) -> None:
         self._database_url = database_url
         self._wakeups = wakeups
         self._settings = settings
         self._owner = owner
         self._lanes = lanes
+        self._schedules = schedules or {}
         self._next_slow = self._next_sweep = self._next_beat = 0.0
         self._sweep_leases_from = 0.0
         self._redis_away = False
@@ -71,6 +82,7 @@ class Reconciler:
 
     def _connected(self, connection: Connection) -> None:
         lanes.ensure_lanes(connection, [self._limits(name) for name in self._lanes])
+        ensure_schedules(connection, self._schedules)
         tell_if_back()
         # After an outage every lease looks dead at once: living workers get one lease's time to beat first.
         self._sweep_leases_from = monotonic() + self._settings.lease_seconds

@@ -137,6 +137,16 @@ def put_schedule(
     )
 
 
+def ensure_schedules(connection: Connection, wanted: Mapping[str, str]) -> None:
+    """Make the schedules that are missing, by job type and cron text (UTC); those that exist keep their settings.
+
+    Raises `ConfigurationError` when a cron text cannot be read.
+    """
+    now = scheduling.clock(connection)
+    for job_type, cron in wanted.items():
+        scheduling.add(connection, job_type, cron, next_slot(cron, "UTC", now))
+
+
 def remove_schedule(connection: Connection, name: str) -> bool:
     """Delete a schedule; give whether there was one. Jobs it has put in stay."""
     return scheduling.remove(connection, name)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import ConfigurationError
+from worker.mail_settings import mail_misfits
 
 ROOT = Path(__file__).parent.parent
 SCRAPECREATORS_HOST = "https://api.scrapecreators.com"
@@ -20,6 +21,7 @@ APIFY_HOST = "https://api.apify.com"
 YOUTUBE_HOST = "https://www.googleapis.com"
 TIKTOK_RESEARCH_HOST = "https://open.tiktokapis.com"
 INSTAGRAM_GRAPH_HOST = "https://graph.facebook.com"
+RESEND_HOST = "https://api.resend.com"
 
 
 def _http_url(value: str) -> str:
@@ -29,6 +31,7 @@ def _http_url(value: str) -> str:
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+OptionalHttpUrl = Annotated[str, AfterValidator(lambda value: _http_url(value) if value else value)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -158,6 +161,8 @@ class Settings(BaseSettings):
     """Limits of single lanes when they are first made, e.g. ``{"scrape.tiktok": {"max_running": 64}}``."""
     handlers: str = ""
     """Modules with further background handlers, separated by commas."""
+    schedules: bool = True
+    """Whether the reconciler makes the schedules that handlers name, where they are missing."""
     background_batch: Annotated[int, Field(ge=1, le=500)] = 10
     """Background jobs one slot claims and runs at once."""
 
@@ -165,6 +170,18 @@ class Settings(BaseSettings):
     """A stored profile younger than this is used instead of a paid call."""
     profile_calls: Annotated[int, Field(ge=1)] = 10
     """Profile calls one slice makes at once."""
+
+    mail_from: str = Field("", validation_alias="MAIL_FROM")
+    """Whom mails are from, e.g. ``Trawler <hello@example.com>``; the name signs them."""
+    smtp_url: SecretStr = Field(SecretStr(""), validation_alias="SMTP_URL")
+    """The mail server, as ``smtp://user:password@host:port`` or ``smtps://``."""
+    resend_api_key: SecretStr = Field(SecretStr(""), validation_alias="RESEND_API_KEY")
+    """An API key of Resend. Without it and ``smtp_url``, mails are printed and not sent."""
+    resend_base_url: HttpUrl = Field(RESEND_HOST, validation_alias="RESEND_BASE_URL")
+    app_url: OptionalHttpUrl = Field("", validation_alias="APP_URL")
+    """Where mails lead their readers; empty leaves their links out."""
+    mail_seconds: Annotated[float, Field(gt=0, le=120)] = 30
+    """Longest time one mail may take to be handed over."""
 
     shape_seconds: Positive = 60
     """Each process compares an endpoint's answers with their known shape once in so long."""
@@ -185,8 +202,8 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
 
     @model_validator(mode="after")
-    def _timers_fit(self) -> Self:
-        misfits = []
+    def _all_fits(self) -> Self:
+        misfits = mail_misfits(self.smtp_url.get_secret_value(), self.resend_api_key.get_secret_value(), self.mail_from)
         # A beat that comes late once or twice must not cost the lease.
         if self.beat_seconds > self.lease_seconds / 4:
             misfits.append(

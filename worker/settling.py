@@ -29,17 +29,9 @@ WRITERS = {
 }
 
 
-async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> None:
-    """Close the task or give it back, as decided; write nothing when authority was lost.
-
-    A reply that was lost is asked for again with the same token while the lease lasts; after that the sweep takes the
-    task, which costs a crash count and nothing else.
-    """
-    about = {"task": lease.task_id, "job": lease.job_id, "epoch": lease.epoch}
-    if decision.ending is Ending.LOST:
-        log.warning("lease_lost", **about, reason=decision.reason)
-        return
-    settlement = settling.Settlement(
+def settlement_of(lease: Lease, owner: str, decision: Decision) -> settling.Settlement:
+    """What a holder writes of its slice, with what the slice took so far as evidence."""
+    return settling.Settlement(
         job_table=lease.job_table,
         task_id=lease.task_id,
         token=lease.token,
@@ -52,6 +44,22 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
         result=decision.result,
         evidence=json.dumps({"seconds": round(monotonic() - lease.claimed_at, 3), "rss_mb": rss_mb()}),
     )
+
+
+async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> None:
+    """Close the task or give it back, as decided; write nothing when authority was lost or all is written already.
+
+    A reply that was lost is asked for again with the same token while the lease lasts; after that the sweep takes the
+    task, which costs a crash count and nothing else.
+    """
+    about = {"task": lease.task_id, "job": lease.job_id, "epoch": lease.epoch}
+    if decision.ending is Ending.LOST:
+        log.warning("lease_lost", **about, reason=decision.reason)
+        return
+    if decision.written:
+        log.info("slice_settled", **about, ending=decision.ending, reason=decision.reason)
+        return
+    settlement = settlement_of(lease, owner, decision)
     repeated = False
     while True:
         try:

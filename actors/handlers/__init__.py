@@ -9,7 +9,22 @@ from importlib import import_module
 from actors.handlers.contract import Handler
 from worker.errors import ConfigurationError
 
-MODULES = ("actors.handlers.noop",)
+MODULES = (
+    "actors.handlers.cleanup_jobs",
+    "actors.handlers.complete_onboarding",
+    "actors.handlers.enrich_creators",
+    "actors.handlers.expire_trial",
+    "actors.handlers.expire_trials",
+    "actors.handlers.export_creators",
+    "actors.handlers.finish_campaign",
+    "actors.handlers.noop",
+    "actors.handlers.process_events",
+    "actors.handlers.reset_monthly_usage",
+    "actors.handlers.schedule_trial_emails",
+    "actors.handlers.send_email",
+    "actors.handlers.send_trial_email",
+    "actors.handlers.sync_subscription",
+)
 
 
 def load_handlers(further: str = "") -> Mapping[str, Handler]:

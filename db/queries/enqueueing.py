@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 from uuid import uuid4
 
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 from psycopg.types.json import Jsonb
 
 
@@ -103,6 +103,32 @@ class NewBackgroundJob:
     scheduled_for: datetime | None
 
 
+_BACKGROUND_JOB: Final[LiteralString] = """
+    WITH key AS (
+        INSERT INTO worker.enqueue_keys (key, job_table, job_id)
+        SELECT %(key)s::text, 'background_jobs', %(id)s::text WHERE %(key)s::text IS NOT NULL
+        ON CONFLICT (key) DO NOTHING
+        RETURNING key),
+    job AS (
+        INSERT INTO public.background_jobs (id, job_type, payload, priority, max_retries, scheduled_for, created_at,
+                                            updated_at)
+        SELECT %(id)s::uuid, %(job_type)s, %(payload)s::jsonb, %(priority)s, %(max_retries)s,
+               coalesce(%(scheduled_for)s::timestamptz AT TIME ZONE 'UTC', worker.utc_now()), worker.utc_now(),
+               worker.utc_now()
+         WHERE %(key)s::text IS NULL OR EXISTS (SELECT FROM key)
+        RETURNING id, job_type, payload, priority, max_retries, scheduled_for AT TIME ZONE 'UTC' AS run_at),
+    task AS (
+        INSERT INTO worker.tasks (job_table, job_id, lane, tenant, priority, state, run_at, max_failures,
+                                  wait_reason)
+        SELECT 'background_jobs', job.id::text, n.lane, coalesce(left(job.payload ->> 'userId', 200), '-'),
+               job.priority, CASE WHEN job.run_at <= clock_timestamp() THEN 'ready' ELSE 'waiting' END, job.run_at,
+               job.max_retries, CASE WHEN job.run_at > clock_timestamp() THEN 'scheduled' END
+          FROM job JOIN worker.lanes n ON n.lane = 'job.' || job.job_type
+        RETURNING lane)
+    SELECT job.id::text, (SELECT lane FROM task) FROM job
+"""
+
+
 def insert_background_job(
     connection: Connection, job: NewBackgroundJob, key: str | None
 ) -> tuple[str, str | None] | None:
@@ -111,41 +137,26 @@ def insert_background_job(
     None when the idempotency key is taken; waits for another transaction that is just taking it. Locks: the new rows,
     the key.
     """
-    return connection.execute(
-        """
-        WITH key AS (
-            INSERT INTO worker.enqueue_keys (key, job_table, job_id)
-            SELECT %(key)s::text, 'background_jobs', %(id)s::text WHERE %(key)s::text IS NOT NULL
-            ON CONFLICT (key) DO NOTHING
-            RETURNING key),
-        job AS (
-            INSERT INTO public.background_jobs (id, job_type, payload, priority, max_retries, scheduled_for, created_at,
-                                                updated_at)
-            SELECT %(id)s::uuid, %(job_type)s, %(payload)s::jsonb, %(priority)s, %(max_retries)s,
-                   coalesce(%(scheduled_for)s::timestamptz AT TIME ZONE 'UTC', worker.utc_now()), worker.utc_now(),
-                   worker.utc_now()
-             WHERE %(key)s::text IS NULL OR EXISTS (SELECT FROM key)
-            RETURNING id, job_type, payload, priority, max_retries, scheduled_for AT TIME ZONE 'UTC' AS run_at),
-        task AS (
-            INSERT INTO worker.tasks (job_table, job_id, lane, tenant, priority, state, run_at, max_failures,
-                                      wait_reason)
-            SELECT 'background_jobs', job.id::text, n.lane, coalesce(left(job.payload ->> 'userId', 200), '-'),
-                   job.priority, CASE WHEN job.run_at <= clock_timestamp() THEN 'ready' ELSE 'waiting' END, job.run_at,
-                   job.max_retries, CASE WHEN job.run_at > clock_timestamp() THEN 'scheduled' END
-              FROM job JOIN worker.lanes n ON n.lane = 'job.' || job.job_type
-            RETURNING lane)
-        SELECT job.id::text, (SELECT lane FROM task) FROM job
-        """,
-        {
-            "key": key,
-            "id": str(uuid4()),
-            "job_type": job.job_type,
-            "payload": Jsonb(dict(job.payload)),
-            "priority": job.priority,
-            "max_retries": job.max_retries,
-            "scheduled_for": job.scheduled_for,
-        },
-    ).fetchone()
+    return connection.execute(_BACKGROUND_JOB, _columns(job, key)).fetchone()
+
+
+async def insert_background_job_from(
+    connection: AsyncConnection[Any], job: NewBackgroundJob, key: str | None
+) -> tuple[str, str | None] | None:
+    """As `insert_background_job`, for a handler that puts in a job of its own."""
+    return await (await connection.execute(_BACKGROUND_JOB, _columns(job, key))).fetchone()
+
+
+def _columns(job: NewBackgroundJob, key: str | None) -> dict[str, object]:
+    return {
+        "key": key,
+        "id": str(uuid4()),
+        "job_type": job.job_type,
+        "payload": Jsonb(dict(job.payload)),
+        "priority": job.priority,
+        "max_retries": job.max_retries,
+        "scheduled_for": job.scheduled_for,
+    }
 
 
 def job_of_key(connection: Connection, key: str) -> str | None:

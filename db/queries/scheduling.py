@@ -151,6 +151,17 @@ def put(
     )
 
 
+def add(connection: Connection, job_type: str, cron: str, next_at: datetime) -> None:
+    """Insert a schedule named after its job type, unless there is one of that name. Locks: the new row."""
+    connection.execute(
+        """
+        INSERT INTO worker.schedules (name, cron, job_type, next_at) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (name) DO NOTHING
+        """,
+        (job_type, cron, job_type, next_at),
+    )
+
+
 def remove(connection: Connection, name: str) -> bool:
     """Delete a schedule; give whether there was one. Jobs it put in stay. Locks: the schedule."""
     return connection.execute("DELETE FROM worker.schedules WHERE name = %s", (name,)).rowcount == 1

@@ -41,6 +41,14 @@ class Settlement:
 UNCOUNTED_WAITS = ["rate_limit", "budget"]
 """Waits that our own limits ask for; they say nothing about the job."""
 
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task locked for the rest of the transaction, and why somebody wants its job stopped, if so."""
+
+    cancelled: str | None
+
+
 _OWN = "id = %(task_id)s AND state = 'leased' AND token = %(token)s"
 # A fail-over may have lost pages that the holder counts as stored: what it thinks finished is not.
 _WHOLE = """coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = %(task_id)s), 0) >= %(newest_page)s"""
@@ -78,6 +86,20 @@ async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Set
         SELECT EXISTS (SELECT FROM own), EXISTS (SELECT FROM row)
         """,
     )
+
+
+async def hold(connection: AsyncConnection[Any], task_id: int, token: UUID) -> Held | None:
+    """Lock a task until the transaction ends, so that nobody takes it meanwhile; None when the token is not its own.
+
+    Beats and sweeps skip a locked task; a cancellation waits. Locks: task. Plan: primary key.
+    """
+    cursor = await connection.execute(
+        "SELECT CASE WHEN cancel_at IS NOT NULL THEN coalesce(cancel_reason, '') END FROM worker.tasks"
+        " WHERE id = %s AND state = 'leased' AND token = %s FOR NO KEY UPDATE",
+        (task_id, token),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Held(cancelled=row[0])
 
 
 async def close_outside(connection: AsyncConnection[Any], settlement: Settlement) -> Settled:

@@ -1,8 +1,11 @@
 """Checks of the application's rows and the engine's tasks: are there any that cannot be?"""
 
+from actors.handlers import load_handlers
 from db.queries.diagnosing import rows, structure
 from db.queries.diagnosing.rows import MANY
 from scripts.doctor.findings import KNOWN, Finding, Findings, NamedCheck, Patient, Severity, some
+from worker.errors import ConfigurationError
+from worker.lanes import background_lane
 
 
 def _rows(p: Patient) -> Findings:
@@ -80,6 +83,19 @@ def _tasks(p: Patient) -> Findings:
             yield Finding(severity, code, f"{count}{more} tasks, e.g. {', '.join(ids)}", expected, todo)
 
 
+def _job_types(p: Patient) -> Findings:
+    try:
+        known = sorted(load_handlers(p.settings.handlers))
+    except ConfigurationError as error:
+        yield Finding("error", "handlers", str(error), "handlers that can be loaded", "mend TRAWLER_HANDLERS")
+        return
+    unknown = rows.jobs_nobody_serves(p.connection, [background_lane(job_type) for job_type in known])
+    if unknown:
+        words = [f"{job_type!r}: {count} rows, e.g. {', '.join(ids)}" for job_type, count, ids in unknown]
+        todo = "name the module of its handler in TRAWLER_HANDLERS, or correct job_type; what nobody serves fails"
+        yield Finding("warning", "job_type_unknown", some(words), f"one of: {', '.join(known)}", todo)
+
+
 def _results(p: Patient) -> Findings:
     unequal = rows.unequal_results(p.connection)
     if unequal is None:
@@ -93,5 +109,6 @@ def _results(p: Patient) -> Findings:
 CHECKS: tuple[NamedCheck, ...] = (
     ("rows", "no impossible rows", _rows),
     ("tasks", "no impossible or parked tasks", _tasks),
+    ("job_types", "every waiting background job has a handler", _job_types),
     ("results", "processed_results is what is stored", _results),
 )

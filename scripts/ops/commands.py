@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from scripts.ops import control, enqueue, health, jobs, quarantine, recording, schedules, spend
+from scripts.ops import config, control, enqueue, health, jobs, quarantine, recording, schedules, spend
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "enqueue": enqueue.enqueue,
@@ -28,3 +28,4 @@ app = typer.Typer(help="Look at jobs and mend them.", no_args_is_help=True, add_
 for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(config.app, name="config")

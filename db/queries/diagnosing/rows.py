@@ -48,6 +48,24 @@ def parked_tasks(connection: Connection) -> tuple[int, list[str]]:
     return row[0], row[1] or []
 
 
+def jobs_nobody_serves(connection: Connection, lanes: Sequence[str]) -> list[tuple[str, int, list[str]]]:
+    """Job types of waiting background jobs outside ``lanes``: how many each, and three of their ids.
+
+    Bound: ``MANY`` open tasks, then rows by primary key.
+    """
+    return connection.execute(
+        f"""
+        SELECT b.job_type, count(*), (array_agg(q.job_id))[1:3]
+          FROM (SELECT t.job_id FROM worker.tasks t
+                 WHERE (t.state = 'ready' OR t.state = 'waiting') AND t.job_table = 'background_jobs'
+                   AND t.lane <> ALL (%s) LIMIT {MANY}) q
+          JOIN public.background_jobs b ON b.id = q.job_id::uuid
+         GROUP BY b.job_type ORDER BY b.job_type
+        """.encode(),
+        (list(lanes),),
+    ).fetchall()
+
+
 def tasks_without_row(connection: Connection) -> tuple[int, list[str]]:
     """Open tasks whose row is gone. Bound: ``MANY`` open tasks, then rows by primary key."""
     row = connection.execute(

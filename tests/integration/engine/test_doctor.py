@@ -73,7 +73,7 @@ def ailments(findings):
 def test_a_healthy_deployment_gives_only_ok(connection, healthy):
     findings = diagnose(connection, healthy, SETTINGS)
     assert ailments(findings) == []
-    assert len(findings) == 16
+    assert len(findings) == 17
     assert exit_code(findings) == 0
 
 
@@ -439,7 +439,7 @@ def test_findings_are_shown_worst_first(connection, healthy):
     text = captured.get()
     assert text.index("no_worker") < text.index("trigger_missing") < text.index("the schema is of")
     assert "to do: start one: ./run up" in text
-    assert text.splitlines()[-1] == "14 ok, 1 warning, 1 error"
+    assert text.splitlines()[-1] == "15 ok, 1 warning, 1 error"
 
 
 def test_the_command_tells_by_its_exit_code(connection, healthy, database_url, redis_url, monkeypatch):

@@ -14,7 +14,8 @@ SELECT format('column %s.%s %s %s %s %s', table_name, column_name, udt_name, cha
               column_default)
   FROM information_schema.columns WHERE table_schema = 'public'
 UNION ALL
-SELECT 'index ' || replace(indexdef, 'public.', '') FROM pg_indexes WHERE schemaname = 'public'
+SELECT 'index ' || replace(indexdef, 'public.', '') FROM pg_indexes
+ WHERE schemaname = 'public' AND indexname NOT LIKE 'trawler%'
 UNION ALL
 SELECT format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
   FROM pg_constraint WHERE connamespace = 'public'::regnamespace

@@ -1,0 +1,133 @@
+"""``cleanup_jobs``: ends rows that nobody will finish, and deletes what ended long ago, results included.
+
+Every batch is a transaction of its own. A row whose task is open is never touched. With ``exportTo`` each scraping job
+is written to a file of its own before it goes, and goes only if it is still what was written.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import psycopg
+import structlog
+
+from actors.handlers.contract import Handler, JobContext, JobSettled
+from actors.handlers.creator_lines import creators_in
+from actors.handlers.files_aside import folder_of, written_aside
+from db.queries import cleaning, exporting
+from db.queries.cleaning import Ended
+from worker.configuration_keys import (
+    CANCELLED_RETENTION_DAYS,
+    COMPLETED_RETENTION_DAYS,
+    ERROR_RETENTION_DAYS,
+    TIMEOUT_RETENTION_DAYS,
+    Key,
+)
+
+log = structlog.get_logger()
+
+LATE: Final = timedelta(hours=24)
+"""Age at which an unfinished row counts as forgotten."""
+
+
+class CleanupJobs(msgspec.Struct, rename="camel"):
+    """``batch`` rows a transaction; ``export_to`` is the folder that gets deleted scraping jobs, a file each."""
+
+    batch: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
+    export_to: str | None = None
+
+
+async def run(context: JobContext, payload: CleanupJobs) -> JobSettled:
+    """Clean up by the retention of ``system_configurations``; give how many rows went, by table.
+
+    ``kept`` are rows that are to go and that a table of the application's own holds on to. Raises `FailJob` when the
+    folder cannot be used.
+    """
+    folder = folder_of(payload.export_to, "exportTo") if payload.export_to is not None else None
+    ages = await _ages(context)
+    timed_out = 0
+    while True:
+        async with context.transaction() as connection:
+            late = await cleaning.time_out_late_jobs(connection, LATE, payload.batch)
+        timed_out += late
+        if late < payload.batch:
+            break
+    scraping, kept = await _clean(context, "scraping_jobs", ages, payload.batch, folder)
+    # A background job is failed for what a scraping job calls an error.
+    background_ages = {"completed": ages["completed"], "failed": ages["error"]}
+    background, also_kept = await _clean(context, "background_jobs", background_ages, payload.batch, None)
+    async with context.transaction() as connection:
+        return await context.completing(
+            connection,
+            {
+                "timedOut": timed_out,
+                "scrapingJobs": scraping,
+                "backgroundJobs": background,
+                "kept": kept + also_kept,
+            },
+        )
+
+
+async def _ages(context: JobContext) -> dict[str, timedelta]:
+    keys: dict[str, Key[int]] = {
+        "completed": COMPLETED_RETENTION_DAYS,
+        "error": ERROR_RETENTION_DAYS,
+        "cancelled": CANCELLED_RETENTION_DAYS,
+        "timeout": TIMEOUT_RETENTION_DAYS,
+    }
+    days = {status: await context.configuration.value(key) for status, key in keys.items()}
+    return {status: timedelta(days=count) for status, count in days.items()}
+
+
+async def _clean(
+    context: JobContext, table: str, ages: Mapping[str, timedelta], batch: int, folder: Path | None
+) -> tuple[int, int]:
+    """Delete what ended longer ago than its age; give how many went, and how many had to be kept."""
+    deleted, passed, kept = 0, list[Ended](), 0
+    while not context.cancelled:
+        async with context.pool.connection() as connection:
+            rows = await cleaning.ended_jobs(connection, table, ages, batch, [row.id for row in passed])
+        if not rows:
+            break
+        if folder is not None:
+            for row in rows:
+                await _export(context, row, folder)
+        gone, held = await _delete(context, table, rows)
+        deleted += gone
+        kept += held
+        # Those that changed in between, too: the next run sees them anew.
+        passed += rows if gone < len(rows) else ()
+    return deleted, kept
+
+
+async def _delete(context: JobContext, table: str, rows: Sequence[Ended]) -> tuple[int, int]:
+    try:
+        async with context.transaction() as connection:
+            return await cleaning.delete_ended(connection, table, rows), 0
+    except psycopg.errors.ForeignKeyViolation as error:
+        if len(rows) == 1:
+            log.warning("job_not_deleted", job=str(rows[0].id), error=str(error).strip())
+            return 0, 1
+    parts = [await _delete(context, table, [row]) for row in rows]
+    return sum(gone for gone, _ in parts), sum(held for _, held in parts)
+
+
+async def _export(context: JobContext, row: Ended, folder: Path) -> None:
+    """Write a job to its file: the row on the first line, then a creator a line."""
+    async with context.pool.connection() as connection, connection.transaction():
+        document = await exporting.job_document(connection, row.id)
+        if document is None:
+            return
+        with written_aside(folder / f"{row.id}.jsonl") as file:
+            file.write(f'{{"job": {document}}}\n'.encode())
+            async with aclosing(exporting.stored_batches(connection, [row.id])) as stored:
+                async for batches in stored:
+                    lines = b"".join(creator + b"\n" for creator in creators_in(batches))
+                    await asyncio.to_thread(file.write, lines)
+
+
+HANDLERS = (Handler("cleanup_jobs", CleanupJobs, run, schedule="30 3 * * *"),)
