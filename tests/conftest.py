@@ -51,7 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what says nothing about a pooler in a run through one."""
+    """Files with slow tests come first, so that none of them runs alone at the end.
+
+    What says nothing about a pooler is left out of a run through one.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     for item in items if POOLER else []:
         if marker := item.get_closest_marker("direct"):
             item.add_marker(pytest.mark.skip(reason=f"direct connections only: {marker.args[0]}"))

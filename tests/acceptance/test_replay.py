@@ -130,7 +130,7 @@ def test_a_call_is_recorded_without_the_key_and_is_played_by_its_adapter(fleet, 
         (("nobody", "/x"), "no such provider"),
         (("scrapecreators", "x"), "begins with /"),
         (("scrapecreators", "/x", "--param", "query"), "name=value"),
-        (("apify", "/x"), "APIFY_TOKEN not set"),
+        (("apify", "/x"), "APIFY_TOKEN is not set"),
     ],
 )
 def test_a_recording_that_cannot_be_made_says_why(fleet, arguments, told):
