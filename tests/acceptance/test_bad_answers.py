@@ -249,6 +249,7 @@ class TestSecondsLongFaults:
         assert len(attempts(rows, job_id)) == ATTEMPTS
         assert cursors_asked(simulator, word) == [0, *[30] * 3 * ATTEMPTS]
 
+    @pytest.mark.slow
     def test_a_provider_that_hangs_is_left_after_the_total_time_out(
         self, database_url, redis_url, running, connection, tmp_path
     ):
@@ -341,6 +342,7 @@ class TestAnOddPage:
         ).fetchone()
         assert told == (len(unreadable),)
 
+    @pytest.mark.slow
     def test_with_nulls_for_numbers_is_stored_with_zeros_that_are_named(
         self, database_url, redis_url, simulator, connection, tmp_path
     ):
@@ -359,6 +361,7 @@ class TestAnOddPage:
             assert ("creator.followers" in unknown) == (creator["creator"]["followers"] == 0)
         assert any("creator.followers" in c["provenance"]["unknown"] for c in stored_creators(connection, job_id))
 
+    @pytest.mark.slow
     def test_of_ten_thousand_items_is_stored_whole(self, fleet, rows, simulator):
         # Given one page that holds far more than a page does
         word, items = "many items", 10_000
@@ -425,6 +428,7 @@ class TestAProviderThatHasToBeWaitedFor:
         ).fetchone()
         assert apart >= 2
 
+    @pytest.mark.slow
     def test_goes_on_by_itself_where_it_names_no_time(self, fleet, rows, simulator):
         simulator.set_fault("status", status=429, match={"query": "too fast"}, after=1, times=3)
         job_id = walk(rows, "too fast")

@@ -74,6 +74,7 @@ def beats(connection: psycopg.Connection) -> float:
     return float(newest)
 
 
+@pytest.mark.slow
 def test_an_empty_balance_pauses_the_provider_and_one_probe_brings_all_back(
     database_url, redis_url, connection, provider, tmp_path
 ):
@@ -113,6 +114,7 @@ def test_an_operator_who_mended_a_provider_need_not_wait_for_the_probe(
         assert job(connection, first)["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_cap_of_the_day_is_spent_to_the_last_credit_and_then_all_wait_for_midnight(
     database_url, redis_url, connection, provider, tmp_path
 ):
@@ -149,6 +151,7 @@ def test_a_job_whose_credits_end_among_profiles_keeps_its_page(database_url, red
     assert spent(connection) == 5 == provider.credits_charged()
 
 
+@pytest.mark.slow
 def test_the_ledger_is_what_the_provider_charged_whatever_its_answers_were(
     database_url, redis_url, connection, provider, tmp_path
 ):

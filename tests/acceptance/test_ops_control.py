@@ -84,6 +84,7 @@ class TestCancel:
         assert (state(rows, job_id), task(rows, job_id)["end_reason"]) == ("closed", "cancelled")
         let_all_go(module_redis_url)
 
+    @pytest.mark.slow
     def test_of_a_running_job_ends_it_at_its_next_page_and_keeps_its_results(self, fleet, rows, simulator):
         # Given a job in the middle of its second page
         simulator.set_fault("gate", match={"query": "runs"}, after=1, times=1)
@@ -385,6 +386,7 @@ class TestBackgroundJobs:
 
 
 class TestSchedules:
+    @pytest.mark.slow
     def test_are_put_listed_fired_and_removed(self, fleet, rows):
         # Given a schedule of each minute
         put = ("schedules", "put", "[b]ticks", "* * * * *", "--job-type", "noop")

@@ -191,6 +191,7 @@ class TestUp:
             assert ("crashed",) not in outcomes
             assert ("retry",) not in outcomes
 
+    @pytest.mark.slow
     def test_that_is_killed_leaves_no_process(self, up):
         family = up.family()
         up.process.kill()

@@ -299,6 +299,7 @@ def plan(connection: psycopg.Connection, statement: str, **parameters: Any) -> s
     return "\n".join(line for (line,) in rows)
 
 
+@pytest.mark.slow
 def test_with_a_hundred_thousand_tasks_no_statement_reads_them_all(connection):
     # Given tasks closed within two days, with their rows and attempts, and an open one with many attempts
     connection.execute(
