@@ -46,6 +46,12 @@ async def _decide(runtime: Runtime, lease: Lease, work: Callable[[Lease], Awaita
     except psycopg.OperationalError as error:
         # Our own storage away is no fault of the job: it waits, and spends no attempt.
         return Decision(Ending.WAIT, "database_away", str(error), DATABASE_PAUSE)
+    except psycopg.InternalError as error:
+        if error.sqlstate is not None:
+            log.exception("slice_failed")
+            return retry("fault", f"{type(error).__name__}: {error}", lease, runtime.settings)
+        # The driver's own: the answer does not fit the question, as when the server behind a pooler is cut.
+        return Decision(Ending.WAIT, "database_away", str(error), DATABASE_PAUSE)
     except SCHEMA_MISSING as error:
         # Not the job's fault. A handler's own missing table does not come here: what handlers raise is judged before.
         tell_if_missing(error)

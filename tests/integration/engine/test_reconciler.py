@@ -166,6 +166,7 @@ def test_leases_are_not_swept_before_living_workers_had_a_lease_s_time_to_beat(
         running.result(10)
 
 
+@pytest.mark.direct("the test's own connection may share the backend that is cut")
 def test_it_survives_the_end_of_its_connection_and_signs_off_when_told(connection, database_url, wakeups):
     # Given a running reconciler on a database without lanes
     stopping = threading.Event()

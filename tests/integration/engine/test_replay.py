@@ -270,9 +270,9 @@ async def test_a_replay_that_dies_leaves_nothing(connection, pool, database_url)
     _, task_id = await ended_job(connection, pool, raw(1))
     before = everything(connection)
     with connect(database_url, "dies", autocommit=False) as dying:
-        dying.execute("SELECT 1")
+        (pid,) = dying.execute("SELECT pg_backend_pid()").fetchone()
         replayed(dying, task_id)
-        connection.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+        connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
         with pytest.raises(psycopg.OperationalError):
             dying.execute("SELECT 1")
     assert everything(connection) == before
