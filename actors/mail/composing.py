@@ -14,8 +14,9 @@ from db.session import storable
 LONGEST_NAME: Final = 60
 LONGEST_SUBJECT: Final = 150
 _MONTHS: Final = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
-)
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 # Mail programs make links of such words, and a name is chosen by whoever signs up with somebody's address.
 _LINK: Final = re.compile(r"://|@|www\.|\w\.\w{2,}", re.IGNORECASE)
 
