@@ -1,9 +1,11 @@
 """What every test shares: a clean environment, servers started once, and a database of its own for each test."""
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -31,6 +33,8 @@ def taken_away(variable: str) -> str:
 GIVEN_DATABASE_URL = taken_away("DATABASE_URL")
 GIVEN_REDIS_URL = taken_away("REDIS_URL")
 POOLER = taken_away("TEST_POOLER")
+ROOM_BYTES = 2 << 30
+"""A run with a million rows takes about a fourth of that."""
 
 from db.migrating import migrate  # noqa: E402 - the environment comes first
 from db.session import connect, driver_url  # noqa: E402
@@ -62,14 +66,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"direct connections only: {marker.args[0]}"))
 
 
+@contextmanager
+def folder_of_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the servers of a run keep their data: in memory where there is room, for each test makes a database."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < ROOM_BYTES:
+        yield tmp_path_factory.mktemp("servers")
+        return
+    with TemporaryDirectory(prefix="trawler_tests_", dir=memory) as home:
+        yield Path(home)
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """URLs of a Postgres and a Redis for the whole run: those given in the environment, else our own.
 
     The URL of Postgres is the server's own, for administration; what is under test goes where `pooled` says.
     """
-    home: Path = tmp_path_factory.mktemp("servers")
-    with embedded_servers(home, postgres=not GIVEN_DATABASE_URL, valkey=not GIVEN_REDIS_URL) as own:
+    with (
+        folder_of_servers(tmp_path_factory) as home,
+        embedded_servers(home, postgres=not GIVEN_DATABASE_URL, valkey=not GIVEN_REDIS_URL) as own,
+    ):
         found = Servers(database_url=GIVEN_DATABASE_URL or own.database_url, redis_url=GIVEN_REDIS_URL or own.redis_url)
         with pooler_for_all(found.database_url) if POOLER else nullcontext():
             yield found

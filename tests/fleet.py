@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import redis
 from db.session import connect, driver_url
 from platforms.simulator.running import RunningSimulator
 from tests.pooler import pooled
+from tests.processes import ForkedProcess, run_to_its_end
 from worker.limits.overview import let_go
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ class Fleet:
             **settings,
         }
         self.logs = logs
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[ForkedProcess] = []
 
     def __enter__(self) -> "Fleet":
         return self
@@ -84,15 +84,15 @@ class Fleet:
         for process in self.processes:
             self.kill(process)
 
-    def worker(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    def worker(self, *arguments: str, **settings: str) -> ForkedProcess:
         """Start a worker process."""
         return self.start("actors", *arguments, **settings)
 
-    def reconciler(self, **settings: str) -> subprocess.Popen[bytes]:
+    def reconciler(self, **settings: str) -> ForkedProcess:
         """Start a reconciler process."""
         return self.start("scripts.reconciler", **settings)
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: ForkedProcess) -> None:
         """End it with -9, as a lost machine would."""
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
@@ -106,28 +106,12 @@ class Fleet:
 
     def ops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the ops command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "scripts.ops", *arguments],
-            env=self.environment,
-            cwd=self.logs,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_to_its_end("scripts.ops", arguments, self.environment, self.logs)
 
-    def start(self, module: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, module: str, *arguments: str, **settings: str) -> ForkedProcess:
         """Start any module as a process of this fleet; its log is named after it."""
         path = self.logs / f"{len(self.processes):02}-{module}.log"
-        with path.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                env={**self.environment, **settings},
-                cwd=self.logs,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        process = ForkedProcess(module, arguments, {**self.environment, **settings}, self.logs, path)
         self.processes.append(process)
         return process
 

@@ -81,8 +81,8 @@ def test_a_drift_is_told_once_stops_its_endpoint_alone_and_ends_with_the_shape(f
     other = put_in(connection, "#sourdough")
     eventually(lambda: is_final(connection, other))
     assert job(connection, other)["status"] == "completed"
-    # And the drifted one is only probed: a job that comes now waits without a call
-    late = [put_in(connection, f"late {number}") for number in range(3)]
+    # And the drifted one is only probed: of jobs that come now, those that are not the probe wait without a call
+    late = [put_in(connection, f"late {number}") for number in range(12)]
     eventually(lambda: all(attempts(connection, job_id) for job_id in late))
     assert ("wait", "breaker_open") in [attempts(connection, job_id)[0] for job_id in late]
     # When the shape is back

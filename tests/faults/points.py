@@ -5,7 +5,6 @@ Elsewhere `tests.faults.halting_worker` waits at the point.
 """
 
 import contextlib
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from platforms.simulator.running import RunningSimulator
 from tests.faults import halting_worker
 from tests.fleet import Fleet, eventually
 from tests.jobs import insert_job, state
+from tests.processes import ForkedProcess
 
 SOON_SECONDS = 20
 DONE = ("completed", "exhausted")
@@ -40,7 +40,7 @@ class Stage:
 class Halted:
     """A worker that has come to the point and stays there until `let_go`."""
 
-    worker: subprocess.Popen[bytes]
+    worker: ForkedProcess
     job_id: str
     let_go: Callable[[], None]
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
@@ -10,6 +9,7 @@ from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
 from tests.fleet import eventually, fleet_of
 from tests.jobs import insert_background_job, insert_job, is_final, job, stored_ids
+from tests.processes import run_to_its_end
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +41,7 @@ def complaints(fleet) -> list[list[str]]:
 
 
 def run_migrate(fleet) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scripts.migrate"],
-        env=fleet.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_to_its_end("scripts.migrate", [], fleet.environment, fleet.logs)
 
 
 def test_a_schema_that_was_dropped_costs_the_cursors_and_no_creator(fleet, connection):

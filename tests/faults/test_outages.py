@@ -33,6 +33,7 @@ from tests.jobs import (
     stored_ids,
     task,
 )
+from tests.processes import ForkedProcess
 from worker.watchdog import UNHEALTHY
 
 SEED = 1
@@ -404,18 +405,12 @@ class TestEveryBackendCutAgainAndAgain:
             count, told = 0, []
             for command in (["list"], ["show", some], ["explain", some], ["status"], ["retry", some]):
                 stored = pages(connection)
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "scripts.ops", *command],
-                    env=fleet.environment,
-                    cwd=tmp_path,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
+                output, errors = tmp_path / f"{command[0]}.output", tmp_path / f"{command[0]}.errors"
+                process = ForkedProcess("scripts.ops", command, fleet.environment, tmp_path, output, errors)
                 while process.poll() is None:
                     count += cut_everybody(admin, connection)
                     time.sleep(0.005)  # else the processor has nothing left for those who are cut
-                told.append((process.returncode, process.communicate()[1]))
+                told.append((process.returncode, errors.read_text()))
                 eventually(lambda stored=stored: pages(connection) > stored or done(connection, jobs))
             assert count > 20
             # Then each command did its work or said in a line that it could not

@@ -4,7 +4,6 @@ What must come of it stands in one table, `tests.faults.points.POINTS`.
 """
 
 import signal
-import subprocess
 from collections.abc import Iterator
 
 import psutil
@@ -16,6 +15,7 @@ from tests.faults.conftest import ITEMS
 from tests.faults.points import DONE, POINTS, SLICE_ENDED, SOON_SECONDS, Halted, Stage, put_in
 from tests.fleet import Fleet, eventually
 from tests.jobs import assert_counters_are_true, attempts, is_final, job, state, stored_ids, task
+from tests.processes import ForkedProcess
 
 SEED = 1
 PAGE = 30
@@ -59,7 +59,7 @@ def word(request) -> str:
     return request.node.name
 
 
-def log_of(stage: Stage, worker: subprocess.Popen[bytes]) -> str:
+def log_of(stage: Stage, worker: ForkedProcess) -> str:
     (path,) = stage.fleet.logs.glob(f"{stage.fleet.processes.index(worker):02}-*.log")
     return path.read_text(errors="replace")
 

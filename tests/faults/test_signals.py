@@ -1,7 +1,6 @@
 """What a worker does when it is told to end, ended, or put to sleep, in the middle of a page."""
 
 import signal
-import subprocess
 
 import psutil
 import pytest
@@ -20,6 +19,7 @@ from tests.jobs import (
     stored_ids,
     task,
 )
+from tests.processes import ForkedProcess
 
 SEED = 1
 ITEMS = 80
@@ -48,7 +48,7 @@ def freeze_in_mid_page(connection, simulator, word: str) -> str:
     return job_id
 
 
-def send(fleet: Fleet, process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def send(fleet: Fleet, process: ForkedProcess, number: signal.Signals) -> None:
     """Send a signal that drains a worker, and wait until it says that it has begun."""
     drains = fleet.log().count("worker_drains")
     process.send_signal(number)

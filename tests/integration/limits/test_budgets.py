@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from db.session import make_pool
 from tests.fleet import ROOT
 from tests.integration.limits.conftest import answered, call
+from tests.processes import ForkedProcess
 from worker.limits.contract import Hindrance, Permit, Refusal
 from worker.limits.credit_budget import CreditBudget
 
@@ -57,11 +56,12 @@ def reserved(connection) -> int:
     ],
     ids=["day", "tenant and day", "job", "all"],
 )
-def test_forty_jobs_of_two_processes_spend_up_to_the_cap_and_never_past_it(connection, database_url, caps, asked):
+def test_forty_jobs_of_two_processes_spend_up_to_the_cap_and_never_past_it(
+    connection, database_url, tmp_path, caps, asked
+):
     # When twenty jobs of each process call at once until they are refused
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    program = [sys.executable, "-m", "tests.integration.limits.spending_process", database_url, json.dumps(caps), "20"]
-    started = [subprocess.Popen([*program, str(first)], env=environment, cwd=ROOT) for first in (0, 20)]
+    program, words = "tests.integration.limits.spending_process", [database_url, json.dumps(caps), "20"]
+    started = [ForkedProcess(program, [*words, first], os.environ, ROOT, tmp_path / first) for first in ("0", "20")]
     assert [process.wait(100) for process in started] == [0, 0]
     # Then what is in the ledger is within the cap, and less than one call's price below it
     spent = int(connection.execute(f"SELECT {asked} FROM worker.spend".encode()).fetchone()[0])

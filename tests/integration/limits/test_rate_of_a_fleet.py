@@ -2,15 +2,15 @@
 
 import contextlib
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from platforms.simulator.running import RunningSimulator, running_simulator
 from tests.fleet import ROOT, eventually
+from tests.processes import ForkedProcess
 
 PROCESSES = 8
 CALLERS = 4
@@ -18,13 +18,9 @@ ACCOUNT = "busy"
 
 
 @contextlib.contextmanager
-def fleet(provider_url: str, redis_url: str) -> Iterator[None]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    program = ["-m", "tests.integration.limits.busy_process", provider_url, redis_url, str(CALLERS)]
-    started = [
-        subprocess.Popen([sys.executable, *program], env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
-        for _ in range(PROCESSES)
-    ]
+def fleet(provider_url: str, redis_url: str, logs: Path) -> Iterator[None]:
+    program, words = "tests.integration.limits.busy_process", [provider_url, redis_url, str(CALLERS)]
+    started = [ForkedProcess(program, words, os.environ, ROOT, logs / str(number)) for number in range(PROCESSES)]
     try:
         yield
         assert [process.poll() for process in started] == [None] * PROCESSES
@@ -52,10 +48,10 @@ def stretch(provider: RunningSimulator, answers: int, rate: float) -> tuple[floa
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_eight_processes_find_the_rate_a_provider_allows_and_a_lower_one_after_it(redis_url):
+def test_eight_processes_find_the_rate_a_provider_allows_and_a_lower_one_after_it(redis_url, tmp_path):
     with running_simulator() as provider:
         provider.set_limit("scrapecreators", per_second=5)
-        with fleet(provider.url, redis_url):
+        with fleet(provider.url, redis_url, tmp_path):
             for rate, settling, measured in ((5, 300, 500), (2, 160, 500)):
                 provider.set_limit("scrapecreators", per_second=rate)
                 # When the fleet has settled
