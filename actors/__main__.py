@@ -54,6 +54,9 @@ def main() -> int:
     worker.start()
     degraded.start()
     stopping.wait()
+    # A consumer that waits on Redis needs up to a second to notice, and may do so while slices end.
+    for consumer in worker.consumers.values():
+        consumer.stop()
     runtime.drain()
     worker.stop(timeout=STOP_MS)
     broker.close()

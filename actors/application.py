@@ -17,8 +17,10 @@ from worker.boot import Boot
 from worker.broker import QUICKLY, WAKE_BACKGROUND, WAKE_SCRAPING, make_broker, make_redis
 from worker.lanes import is_background
 
-WORKER_TIMEOUT_MS = 50
-"""dramatiq's idle pause; its default of a second makes pick-up slow."""
+THREAD_LOOK_MS = 250
+"""How often a thread without work looks whether it should end; work itself wakes it at once."""
+SHARED_CONNECTIONS = 32
+"""Connections to Redis beside the one on which each lane's consumer waits."""
 
 
 def make_application(boot: Boot, slots: int, ask_to_end: Callable[[], None]) -> tuple[RedisBroker, Runtime, Degraded]:
@@ -30,11 +32,11 @@ def make_application(boot: Boot, slots: int, ask_to_end: Callable[[], None]) -> 
     check_order(boot.settings.providers)
     handlers = load_handlers(boot.settings.handlers)
     runtime = Runtime(boot, slots, handlers, ask_to_end)
-    client = make_redis(boot.redis_url, connections=32)
+    lanes = served_lanes(handlers)
+    client = make_redis(boot.redis_url, connections=SHARED_CONNECTIONS + len(lanes))
     # The last net only: a slice ends itself long before, and a lease that is not renewed ends without it.
     limit_ms = boot.settings.slice_limit_seconds * 1000 + 60_000
     broker = make_broker(client, [CurrentMessage(), AsyncIO(), TimeLimit(time_limit=limit_ms), runtime])
-    lanes = served_lanes(handlers)
     for actor, work, names in (
         (WAKE_SCRAPING, work_scraping_lane, [lane for lane in lanes if not is_background(lane)]),
         (WAKE_BACKGROUND, work_background_lane, [lane for lane in lanes if is_background(lane)]),
@@ -46,7 +48,7 @@ def make_application(boot: Boot, slots: int, ask_to_end: Callable[[], None]) -> 
 
 def make_worker(broker: RedisBroker, slots: int) -> dramatiq.Worker:
     """A worker with one thread a slot, which fetches no more wake-ups than it can run."""
-    worker = dramatiq.Worker(broker, worker_threads=slots, worker_timeout=WORKER_TIMEOUT_MS)
+    worker = dramatiq.Worker(broker, worker_threads=slots, worker_timeout=THREAD_LOOK_MS)
     worker.queue_prefetch = slots
     return worker
 

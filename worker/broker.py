@@ -5,6 +5,7 @@ so no retries, no delays, no age limit, no results. The figures behind the setti
 docs/decisions/0004-dramatiq-settings.md.
 """
 
+import threading
 from collections.abc import Sequence
 
 import dramatiq
@@ -47,19 +48,41 @@ def make_redis(url: str, connections: int = 16, *, answer_seconds: float = 5, re
     return redis.Redis(connection_pool=pool)
 
 
-class WakeUpConsumer(_RedisConsumer):
-    """Acknowledges once, and takes a Redis that hangs like one that is gone.
+LOOK_SECONDS = 1.0
+"""How long a consumer without a wake-up waits at most, and so how long it may take to notice that it should end."""
 
-    dramatiq tries to acknowledge until Redis is back, which would keep a worker from ending meanwhile; a wake-up that
-    was not acknowledged is only sent again.
+
+class WakeUpConsumer(_RedisConsumer):
+    """Waits on its list, acknowledges once, and takes a Redis that hangs like one that is gone.
+
+    dramatiq sleeps between fetches, so that a wake-up waits for the sleep and each lane of an idle process costs twenty
+    calls a second; and it tries to acknowledge until Redis is back, which would keep a worker from ending meanwhile,
+    though a wake-up that was not acknowledged is only sent again.
     """
 
+    def __init__(self, broker: RedisBroker, queue_name: str, prefetch: int, timeout: int) -> None:
+        # Without a time-out dramatiq's own fetch does not sleep.
+        super().__init__(broker, queue_name, prefetch, timeout=0)  # type: ignore[no-untyped-call]
+        self._list = f"{broker.namespace}:{queue_name}"
+        self._acknowledged = threading.Event()
+
     def __next__(self) -> "dramatiq.MessageProxy | None":
-        """The next wake-up, None when there is none. Raises `dramatiq.errors.ConnectionClosed`."""
+        """The next wake-up, None after a wait for one. Raises `dramatiq.errors.ConnectionClosed`."""
         try:
-            return super().__next__()  # type: ignore[no-untyped-call,no-any-return]  # dramatiq's class has no types
-        except redis.TimeoutError as error:
+            message = super().__next__()  # type: ignore[no-untyped-call]  # dramatiq's class has no types
+            if message is None:
+                self._wait()
+            return message  # type: ignore[no-any-return]
+        except (redis.ConnectionError, redis.TimeoutError) as error:
             raise ConnectionClosed(error) from None
+
+    def _wait(self) -> None:
+        if self.outstanding_message_count >= self.prefetch:
+            self._acknowledged.wait(LOOK_SECONDS)
+            self._acknowledged.clear()
+        else:
+            # Moved onto its own place, the first wake-up stays where it is: this only waits until there is one.
+            self.broker.client.blmove(self._list, self._list, LOOK_SECONDS, "LEFT", "LEFT")
 
     def ack(self, message: dramatiq.MessageProxy) -> None:
         """Acknowledge, or let it be."""
@@ -67,12 +90,21 @@ class WakeUpConsumer(_RedisConsumer):
             super().ack(message)  # type: ignore[no-untyped-call]  # dramatiq's class has no types
         except (redis.RedisError, BrokerConnectionError) as error:
             log.info("wakeup_not_acknowledged", error=str(error))
+        finally:
+            self._acknowledged.set()
 
     nack = ack
 
 
 class WakeUpBroker(RedisBroker):
-    """A Redis broker whose consumers take wake-ups lightly."""
+    """A Redis broker whose consumers take wake-ups lightly, and whose queues have no delayed messages."""
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare it, without the queue for delays beside it, which every process would have to look at."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
 
     @property
     def consumer_class(self) -> type[_RedisConsumer]:
