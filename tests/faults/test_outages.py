@@ -1,4 +1,4 @@
-"""Postgres or Redis away for a while, for all or for one worker alone: jobs take longer, and that is all."""
+"""Postgres away for a while, for all or for one worker alone: jobs take longer, and that is all."""
 
 import contextlib
 import os
@@ -10,78 +10,35 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 
 from db.migrating import migrate
 from db.session import connect
-from platforms.simulator.catalogue import creators_of
 from platforms.simulator.settings import SEARCH_PATH
-from tests.faults.conftest import ITEMS
+from tests.faults.outages import (
+    COMMIT,
+    JOBS,
+    LONG,
+    SHORT,
+    THIN,
+    assert_complete,
+    crashes,
+    done,
+    pages,
+    put_in,
+    signed_in,
+)
 from tests.faults.proxy import Proxy, proxied
-from tests.faults.servers import OwnPostgres, OwnValkey, own_postgres, own_valkey
-from tests.fleet import FAST, ROOT, Fleet, eventually, fleet_of, fresh_database
+from tests.faults.servers import OwnPostgres, own_postgres
+from tests.fleet import FAST, ROOT, Fleet, eventually, fleet_of
 from tests.jobs import (
-    assert_counters_are_true,
     attempts,
-    background_is_final,
-    background_job,
-    insert_background_job,
     insert_job,
     is_final,
     job,
     ledger,
-    stored_ids,
-    task,
 )
 from tests.processes import ForkedProcess
 from worker.watchdog import UNHEALTHY
-
-SEED = 1
-JOBS = 8
-THIN = {"enrich": "none"}
-SHORT = {"TRAWLER_LEASE_SECONDS": "2", "TRAWLER_BEAT_SECONDS": "0.5"}
-LONG = {"TRAWLER_LEASE_SECONDS": "20", "TRAWLER_BEAT_SECONDS": "1"}
-COMMIT = "INSERT INTO worker.pages"
-
-
-def put_in(connection, name: str, count: int = JOBS) -> dict[str, str]:
-    """Jobs by word, of several tenants."""
-    return {
-        f"{name} {number}": insert_job(
-            connection,
-            user_id=f"user_{number % 3}",
-            keywords=[f"{name} {number}"],
-            target_results=10_000,
-            search_params=THIN,
-        )
-        for number in range(count)
-    }
-
-
-def pages(connection) -> int:
-    (count,) = connection.execute("SELECT count(*) FROM worker.pages").fetchone()
-    return count
-
-
-def assert_complete(connection, jobs: dict[str, str]) -> None:
-    """Every creator of every job is stored once, and no error was held against a job."""
-    eventually(lambda: all(is_final(connection, job_id) for job_id in jobs.values()))
-    for word, job_id in jobs.items():
-        assert job(connection, job_id)["status"] == "completed", job(connection, job_id)["error"]
-        assert stored_ids(connection, job_id) == list(creators_of(SEED, word, ITEMS))
-        assert_counters_are_true(connection, job_id)
-        assert task(connection, job_id)["failures"] == 0
-        assert not {"retry", "error"} & {outcome for outcome, _ in attempts(connection, job_id)}
-
-
-def crashes(connection) -> list[int]:
-    """How often each task was swept, for those that were."""
-    return [
-        count
-        for (count,) in connection.execute(
-            "SELECT count(*) FROM worker.attempts WHERE outcome = 'crashed' GROUP BY task_id"
-        ).fetchall()
-    ]
 
 
 def beats_that_failed(fleet: Fleet) -> list[int]:
@@ -144,11 +101,6 @@ class TestOneWorkersWayToPostgres:
             assert alone.wait(30) == UNHEALTHY
             assert '"process_unhealthy"' in fleet.log()
             assert '"silent": "database"' in fleet.log()
-
-
-def signed_in(connection, kind: str) -> bool:
-    """Whether a process of this kind does its work."""
-    return connection.execute("SELECT count(*) FROM worker.workers WHERE kind = %s", (kind,)).fetchone() == (1,)
 
 
 def cut(proxy: Proxy, way: str) -> None:
@@ -262,123 +214,6 @@ class TestPostgresItself:
                 assert crashes(connection) == [] if lease is LONG else set(crashes(connection)) <= {1}
 
 
-@pytest.fixture
-def valkey(tmp_path) -> Iterator[OwnValkey]:
-    with own_valkey(tmp_path) as valkey:
-        yield valkey
-
-
-def polling(connection) -> list[bool]:
-    """What each worker says of itself."""
-    return [
-        told for (told,) in connection.execute("SELECT polling FROM worker.workers WHERE kind = 'worker'").fetchall()
-    ]
-
-
-class TestRedisWithTheRestOfAnEarlierProcess:
-    def test_is_filled_as_if_that_were_not_there(self, database_url, connection, valkey, simulator, tmp_path):
-        settings = {"TRAWLER_SLOTS": "4", "TRAWLER_LEASE_SECONDS": "2", "TRAWLER_BEAT_SECONDS": "0.5"}
-        with (
-            Fleet(database_url, valkey.url, simulator.url, tmp_path, **settings) as fleet,
-            redis.Redis.from_url(valkey.url) as client,
-        ):
-            fleet.reconciler()
-            # Given a worker that has fetched wake-ups, and Redis has written that down
-            first = fleet.worker()
-            simulator.set_fault("gate", match={"query": "stranded 0"}, times=1)
-            simulator.set_fault("gate", match={"query": "stranded 1"}, times=1)
-            jobs = put_in(connection, "stranded", 2)
-            simulator.wait_for_gate(2)
-            eventually(lambda: stranded(client) >= 2)
-            valkey.save()
-            # When both die, and Redis comes back with it
-            fleet.kill(first)
-            valkey.kill()
-            simulator.clear_faults()
-            valkey.start()
-            assert stranded(client) >= 2
-            # Then the list gets a wake-up for every task, those of the dead worker among them
-            jobs |= put_in(connection, "fresh", 3)
-            eventually(lambda: client.llen("trawler:scrape.tiktok") >= len(jobs))
-            assert stranded(client) >= 2
-            # And the next worker does it all
-            fleet.worker()
-            assert_complete(connection, jobs)
-
-
-def stranded(client: redis.Redis) -> int:
-    """Wake-ups that were fetched and not acknowledged."""
-    return sum(client.scard(key) for key in client.scan_iter("trawler:__acks__.*"))
-
-
-@pytest.mark.slow
-class TestRedisThatHangs:
-    def test_is_done_without_and_used_again_when_it_goes_on(
-        self, database_url, connection, valkey, simulator, tmp_path
-    ):
-        timers = {"TRAWLER_DEGRADED_AFTER_SECONDS": "1", "TRAWLER_POLL_SECONDS": "0.2"}
-        with fleet_of(database_url, valkey.url, simulator, tmp_path, workers=2, **timers) as fleet:
-            eventually(lambda: polling(connection) == [False, False])
-            # When Redis takes connections and answers none
-            valkey.hang()
-            # Then jobs that come are done
-            assert_complete(connection, put_in(connection, "hanging"))
-            # And the table of workers tells it with their next beat
-            eventually(lambda: polling(connection) == [True, True])
-            # And when it goes on, the workers are woken again
-            valkey.go_on()
-            eventually(lambda: polling(connection) == [False, False])
-            assert fleet.log().count('"redis_back"') >= 2
-            assert_complete(connection, put_in(connection, "woken"))
-            assert [process.poll() for process in fleet.processes] == [None] * 3
-
-
-@pytest.mark.slow
-class TestRedisAwayForAMinute:
-    SECONDS = 60
-
-    def test_whether_dead_or_hanging_keeps_no_job_from_being_done(
-        self, servers, migrated, simulator, tmp_path, record_property
-    ):
-        with contextlib.ExitStack() as stack:
-            sides = []
-            for name, go in (("dead", OwnValkey.kill), ("hanging", OwnValkey.hang)):
-                folder = tmp_path / name
-                folder.mkdir()
-                url = stack.enter_context(fresh_database(servers.database_url, migrated))
-                connection = stack.enter_context(connect(url, "test"))
-                valkey = stack.enter_context(own_valkey(folder))
-                fleet = stack.enter_context(fleet_of(url, valkey.url, simulator, folder))
-                sides.append((name, connection, valkey, fleet, go))
-            for _, connection, *_ in sides:
-                eventually(lambda connection=connection: polling(connection) == [False])
-            # When Redis goes for a minute
-            for _, _, valkey, _, go in sides:
-                go(valkey)
-            end = time.monotonic() + self.SECONDS
-            jobs: dict[str, list[str]] = {name: [] for name, *_ in sides}
-            while time.monotonic() < end:
-                began = time.monotonic()
-                for name, connection, *_ in sides:
-                    jobs[name].append(insert_background_job(connection, "noop"))
-                # Then jobs that come meanwhile are done
-                for name, connection, *_ in sides:
-                    eventually(lambda c=connection, j=jobs[name][-1]: background_is_final(c, j))
-                    record_property(f"{name} {len(jobs[name])}", round(time.monotonic() - began, 2))
-            for name, connection, valkey, fleet, go in sides:
-                assert polling(connection) == [True]
-                # And when it is back, workers are woken again
-                valkey.start() if go is OwnValkey.kill else valkey.go_on()
-                eventually(lambda connection=connection: polling(connection) == [False])
-                assert '"redis_back"' in fleet.log()
-                jobs[name].append(insert_background_job(connection, "noop"))
-                eventually(lambda c=connection, j=jobs[name][-1]: background_is_final(c, j))
-                for job_id in jobs[name]:
-                    assert background_job(connection, job_id)["status"] == "completed"
-                    assert attempts(connection, job_id) == [("completed", "done")]
-                assert [process.poll() for process in fleet.processes] == [None, None]
-
-
 def cut_everybody(admin: psycopg.Connection, connection: psycopg.Connection) -> int:
     """Cut every connection to a database but the test's own; give how many there were."""
     (count,) = admin.execute(
@@ -420,7 +255,3 @@ class TestEveryBackendCutAgainAndAgain:
             # And nothing is missing, by the same processes
             assert_complete(connection, jobs)
             assert [process.poll() for process in fleet.processes] == [None] * 3
-
-
-def done(connection, jobs: dict[str, str]) -> bool:
-    return all(is_final(connection, job_id) for job_id in jobs.values())

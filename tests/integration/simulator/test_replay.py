@@ -11,7 +11,7 @@ from platforms.simulator.serving import Simulator
 from platforms.simulator.settings import Settings
 from tests.integration.simulated import adapter_of, page_of, providers_at
 
-SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples"
+SAMPLES = Path(__file__).resolve().parents[3].parent / "shared" / "samples"
 KEY = {"x-api-key": "k"}
 
 
