@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -55,12 +56,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that none of them runs alone at the end.
+    """Files that take longest come first, so that none of them runs alone at the end.
 
     What says nothing about a pooler is left out of a run through one.
     """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    minutes: Counter[Path] = Counter()
+    for item in items:
+        if slow := item.get_closest_marker("slow"):
+            minutes[item.path] += slow.kwargs.get("minutes", 0.2)
+    items.sort(key=lambda item: -minutes[item.path])
     for item in items if POOLER else []:
         if marker := item.get_closest_marker("direct"):
             item.add_marker(pytest.mark.skip(reason=f"direct connections only: {marker.args[0]}"))

@@ -151,7 +151,7 @@ def test_a_job_whose_credits_end_among_profiles_keeps_its_page(database_url, red
     assert spent(connection) == 5 == provider.credits_charged()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=1.5)
 def test_the_ledger_is_what_the_provider_charged_whatever_its_answers_were(
     database_url, redis_url, connection, provider, tmp_path
 ):

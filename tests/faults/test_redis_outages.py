@@ -90,7 +90,7 @@ class TestRedisThatHangs:
             assert [process.poll() for process in fleet.processes] == [None] * 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=1.1)
 class TestRedisAwayForAMinute:
     SECONDS = 60
 

@@ -46,7 +46,7 @@ def stretch(provider: RunningSimulator, answers: int, rate: float) -> tuple[floa
     return told
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=8)
 @pytest.mark.timeout(1500)
 def test_eight_processes_find_the_rate_a_provider_allows_and_a_lower_one_after_it(redis_url, tmp_path):
     with running_simulator() as provider:
