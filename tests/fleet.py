@@ -17,7 +17,7 @@ import redis
 from db.session import connect, driver_url
 from platforms.simulator.running import RunningSimulator
 from tests.pooler import pooled
-from tests.processes import ForkedProcess, run_to_its_end
+from tests.processes import ForkedProcess, Program, run_to_its_end
 from worker.limits.overview import let_go
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ class Fleet:
             **settings,
         }
         self.logs = logs
-        self.processes: list[ForkedProcess] = []
+        self.processes: list[ForkedProcess | Program] = []
 
     def __enter__(self) -> "Fleet":
         return self
@@ -84,15 +84,15 @@ class Fleet:
         for process in self.processes:
             self.kill(process)
 
-    def worker(self, *arguments: str, **settings: str) -> ForkedProcess:
+    def worker(self, *arguments: str, **settings: str) -> ForkedProcess | Program:
         """Start a worker process."""
         return self.start("actors", *arguments, **settings)
 
-    def reconciler(self, **settings: str) -> ForkedProcess:
+    def reconciler(self, **settings: str) -> ForkedProcess | Program:
         """Start a reconciler process."""
         return self.start("scripts.reconciler", **settings)
 
-    def kill(self, process: ForkedProcess) -> None:
+    def kill(self, process: ForkedProcess | Program) -> None:
         """End it with -9, as a lost machine would."""
         if process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
@@ -108,10 +108,14 @@ class Fleet:
         """Run the ops command to its end."""
         return run_to_its_end("scripts.ops", arguments, self.environment, self.logs)
 
-    def start(self, module: str, *arguments: str, **settings: str) -> ForkedProcess:
-        """Start any module as a process of this fleet; its log is named after it."""
+    def start(self, module: str, *arguments: str, **settings: str) -> ForkedProcess | Program:
+        """Start any module as a process of this fleet; its log is named after it.
+
+        ``PYTHONPATH`` names the tree of another release: that one is started as a program, with nothing imported yet.
+        """
         path = self.logs / f"{len(self.processes):02}-{module}.log"
-        process = ForkedProcess(module, arguments, {**self.environment, **settings}, self.logs, path)
+        start = Program if settings.get("PYTHONPATH", str(ROOT)) != str(ROOT) else ForkedProcess
+        process = start(module, arguments, {**self.environment, **settings}, self.logs, path)
         self.processes.append(process)
         return process
 

@@ -84,6 +84,23 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
+class Program(subprocess.Popen[bytes]):
+    """``python -m module``, which imports all it needs by itself."""
+
+    def __init__(
+        self, module: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, output: Path
+    ) -> None:
+        with output.open("ab") as log:
+            super().__init__(
+                [sys.executable, "-m", module, *arguments],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+
 def run_to_its_end(
     module: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float = 60
 ) -> subprocess.CompletedProcess[str]:
