@@ -16,6 +16,8 @@ CONFIGURATION_WAIT = timedelta(minutes=1)
 ADVICE_REFUSED = "Correct what the job asks for, then retry it."
 ADVICE_GAVE_UP = "Look whether what it needs works, then retry the job; what was found is kept."
 
+ADVICE_PLAN = "Take a larger plan or wait for the next month, then set the job to pending; it goes on where it stopped."
+
 WAITS = {Outcome.WAIT, Outcome.RATE_LIMITED, Outcome.FIX_CONFIGURATION}
 RETRIES = {Outcome.RETRY_NOW, Outcome.FALSE_SUCCESS, Outcome.FAIL_OVER, Outcome.RESET_CURSOR}
 OUR_LIMITS = {Hindrance.RATE, Hindrance.BREAKER, Hindrance.BUDGET}
@@ -82,6 +84,12 @@ def wait_or_fail(
             Ending.ERROR, reason, f"gave up after {lease.waits + 1} waits in a row: {detail}. {ADVICE_GAVE_UP}"
         )
     return Decision(Ending.WAIT, reason, detail, max(usual if wait is None else wait, timedelta(seconds=1)))
+
+
+def plan_limit() -> Decision:
+    """End a job whose user's plan has nothing left of this month's creators; what was found is kept."""
+    text = "all creators that the user's plan gives in a month are used up, so that the search ended here"
+    return Decision(Ending.COMPLETED, "plan_limit", f"{text}. {ADVICE_PLAN}")
 
 
 def _wait(judgement: Judgement, lease: Lease, settings: Settings) -> Decision:

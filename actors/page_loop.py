@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from actors.deciding import decide, retry
+from actors.deciding import decide, plan_limit, retry
 from actors.enrichment import NOTHING, Enriched, enrich
 from actors.segments import Segments
 from actors.shape_watch import ShapeWatch
@@ -60,11 +60,14 @@ class PageLoop:
         """Work pages until there is a reason to leave; give that reason. Raises nothing that a provider can cause."""
         started = monotonic()
         results, target, seq, pages = self.work.processed_results, self.work.target_results, self.work.seq, 0
+        plan_left = self.work.plan_left
         while True:
             segment = self.segments.current
             index = cursors.next_walk(segment.envelope)
             if results >= target:
                 return Decision(Ending.COMPLETED, "target_reached")
+            if plan_left == 0 and (index is not None or results == 0):
+                return plan_limit()
             if index is None:
                 if (ended := self._ended(results)) is not None:
                     return ended
@@ -84,7 +87,8 @@ class PageLoop:
             seq += 1
             place = Place(segment.envelope, index, seq)
             fresh = await self.store.fresh(fetched)
-            enriched = await self._enrich(fresh, target - results, self.store.provenance(segment.adapter, place))
+            room = target - results if plan_left is None else min(target - results, plan_left)
+            enriched = await self._enrich(fresh, room, self.store.provenance(segment.adapter, place))
             blocked = enriched.blocked
             leaves = blocked is not None and self.segments.may_fail_over(blocked, self.lease)
             if blocked is not None and not leaves and self.lease.waits < MOST_PROFILE_WAITS:
@@ -104,6 +108,7 @@ class PageLoop:
             # The row is the truth: a repeated commit finds the page counted in it already.
             results = (answer.results_before or 0) + (answer.stored if answer.page_new else 0)
             target = answer.target_results or 0
+            plan_left = answer.plan_left
             if answer.cancelled is not None:
                 return cancelled(answer.cancelled)
             if answer.overdue and results < target:

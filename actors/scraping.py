@@ -48,7 +48,7 @@ async def work_scraping_task(runtime: Runtime, lease: Lease) -> None:
 
 async def _run_slice(runtime: Runtime, lease: Lease) -> Decision:
     async with runtime.pool.connection() as connection:
-        work = await load_scraping_work(connection, lease.task_id)
+        work = await load_scraping_work(connection, lease.task_id, runtime.settings.unplanned_creators)
     if work is None or work.status != JobStatus.PROCESSING:
         return Decision(Ending.OUTSIDE, "row_changed")
     try:
@@ -82,7 +82,14 @@ async def _run_slice(runtime: Runtime, lease: Lease) -> Decision:
         )
     except (InvalidJob, ConfigurationError) as error:
         return Decision(Ending.ERROR, error.code, str(error))
-    store = PageStore(runtime.pool, lease, query, meter, by_handle_too=segments.more_than_one)
+    store = PageStore(
+        runtime.pool,
+        lease,
+        query,
+        meter,
+        by_handle_too=segments.more_than_one,
+        unplanned=runtime.settings.unplanned_creators,
+    )
     loop = PageLoop(
         pool=runtime.pool,
         settings=runtime.settings,

@@ -50,6 +50,8 @@ class PageStore:
     meter: Meter
     by_handle_too: bool
     """Whether creators are also known by their handle, as another provider may not tell the stable id."""
+    unplanned: int = -1
+    """Creators a month of a user of whom no plan is known; -1 is no limit."""
 
     def provenance(self, adapter: Adapter, place: Place) -> Provenance:
         """What each creator of the page says of where it came from."""
@@ -123,6 +125,7 @@ class PageStore:
                 bad_cuts=[len(bad.raw) > RAW_LIMIT for bad in page.unreadable],
                 walk=storable(msgspec.json.encode(walk).decode()),
                 run_id=page.run_id,
+                unplanned=self.unplanned,
                 spends=spends,
             ),
         )

@@ -65,6 +65,11 @@ def check_database(database_url: str) -> str | None:
     try:
         with connect(database_url) as connection:
             return current_revision(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"DATABASE_URL: the role may not read what it must: {redact(str(error)).strip()}; expected the rights "
+            "of docs/security.md; as the owner of the tables, run ./run migrate --grants-for ROLE"
+        ) from None
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         # PgBouncer has one code for all it refuses, so its words must tell.
         if "statement pooling mode" in str(error):

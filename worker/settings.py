@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     background_batch: Annotated[int, Field(ge=1, le=500)] = 10
     """Background jobs one slot claims and runs at once."""
 
+    users_without_plan: Literal["unlimited", "refused"] = "unlimited"
+    """What a user gets of whom the tables hold no limit or no counter; ``refused`` is no creators at all."""
+
     profile_age_days: Positive = 7
     """A stored profile younger than this is used instead of a paid call."""
     profile_calls: Annotated[int, Field(ge=1)] = 10
@@ -224,6 +227,11 @@ class Settings(BaseSettings):
     def lease(self) -> timedelta:
         """Life of a lease."""
         return timedelta(seconds=self.lease_seconds)
+
+    @cached_property
+    def unplanned_creators(self) -> int:
+        """Creators a month of a user of whom no plan is known; -1 is no limit."""
+        return -1 if self.users_without_plan == "unlimited" else 0
 
     @cached_property
     def job_timeout(self) -> timedelta:

@@ -1,11 +1,19 @@
 """How a job is stopped on purpose."""
 
+from typing import Final, LiteralString
+
 from psycopg import Connection
 
+from db.queries.events import TOLD_OF_JOB
 from db.session import storable
 
 CANCELLED = "cancelled: "
 """How ``error`` begins on a cancelled row."""
+
+_TELL: Final[LiteralString] = """
+    worker.tell_of_job(s.id, 'job_failed', s.ended_at::text, s.told || jsonb_build_object('reason', 'cancelled'))
+"""
+"""Tells the application of the end, in the same transaction; a running job's holder tells of it itself."""
 
 
 def cancel(connection: Connection, job_id: str, reason: str) -> str | None:
@@ -29,24 +37,24 @@ def _cancel_row(connection: Connection, job_id: str, reason: str) -> bool:
     """End a pending row that no open task works for. Adoption passes over it, and a claim that came first wins."""
     return (
         connection.execute(
-            """
+            f"""
             WITH open AS (
                 SELECT FROM worker.tasks
                  WHERE job_table IN ('scraping_jobs', 'background_jobs') AND job_id = %(job_id)s
                    AND state IN ('ready', 'waiting', 'leased')),
             scraping AS (
-                UPDATE public.scraping_jobs
+                UPDATE public.scraping_jobs j
                    SET status = 'error', error = left(%(error)s::text, 4000), completed_at = worker.utc_now(),
                        updated_at = worker.utc_now()
-                 WHERE id = %(job_id)s::uuid AND status = 'pending' AND NOT EXISTS (SELECT FROM open)
-                RETURNING 1),
+                 WHERE j.id = %(job_id)s::uuid AND j.status = 'pending' AND NOT EXISTS (SELECT FROM open)
+                RETURNING j.id, j.completed_at AS ended_at, {TOLD_OF_JOB}),
             background AS (
                 UPDATE public.background_jobs
                    SET status = 'failed', error = left(%(error)s::text, 4000), failed_at = worker.utc_now(),
                        updated_at = worker.utc_now()
                  WHERE id = %(job_id)s::uuid AND status = 'pending' AND NOT EXISTS (SELECT FROM open)
                 RETURNING 1)
-            SELECT FROM scraping UNION ALL SELECT FROM background
+            SELECT {_TELL} FROM scraping s UNION ALL SELECT NULL FROM background
             """,
             {"job_id": job_id, "error": CANCELLED + reason},
         ).rowcount
@@ -56,7 +64,7 @@ def _cancel_row(connection: Connection, job_id: str, reason: str) -> bool:
 
 def _cancel_task(connection: Connection, job_id: str, reason: str) -> str | None:
     row = connection.execute(
-        """
+        f"""
         WITH open AS MATERIALIZED (
             SELECT id, state FROM worker.tasks
              WHERE job_table IN ('scraping_jobs', 'background_jobs') AND job_id = %(job_id)s
@@ -81,7 +89,8 @@ def _cancel_task(connection: Connection, job_id: str, reason: str) -> str | None
                    updated_at = worker.utc_now()
               FROM hit h
              WHERE h.before <> 'leased' AND h.job_table = 'scraping_jobs' AND j.id = h.job_id::uuid
-               AND j.status IN ('pending', 'processing')),
+               AND j.status IN ('pending', 'processing')
+            RETURNING j.id, concat_ws(':', h.epoch, j.completed_at) AS ended_at, {TOLD_OF_JOB}),
         background AS (
             UPDATE public.background_jobs b
                SET status = 'failed', error = left(%(error)s::text, 4000), failed_at = worker.utc_now(),
@@ -89,7 +98,7 @@ def _cancel_task(connection: Connection, job_id: str, reason: str) -> str | None
               FROM hit h
              WHERE h.before <> 'leased' AND h.job_table = 'background_jobs' AND b.id = h.job_id::uuid
                AND b.status IN ('pending', 'processing'))
-        SELECT before FROM hit
+        SELECT before, (SELECT {_TELL} FROM scraping s) FROM hit
         """,
         {"job_id": job_id, "reason": reason, "error": CANCELLED + reason},
     ).fetchone()

@@ -68,25 +68,31 @@ class ScrapingWork:
     envelope: Any
     calls: int
     """Provider calls made for the job so far."""
+    plan_left: int | None
+    """Creators that the user's plan has left of this month; None without a limit."""
 
 
-async def load_scraping_work(connection: AsyncConnection[Any], task_id: int) -> ScrapingWork | None:
+async def load_scraping_work(
+    connection: AsyncConnection[Any], task_id: int, unplanned: int = -1
+) -> ScrapingWork | None:
     """The row and checkpoint of a task; None when the application deleted the row.
 
-    No locks. Plan: three primary keys and ``spend_job``.
+    ``unplanned`` is the limit of a user of whom no plan is known, -1 for none. No locks. Plan: three primary keys,
+    ``spend_job``, and the index of ``user_usage.user_id``.
     """
     async with connection.cursor(row_factory=class_row(ScrapingWork)) as cursor:
         await cursor.execute(
             """
             SELECT j.status, j.platform, j.keywords, j.target_username, j.region, j.search_params, j.target_results,
                    j.processed_results, j.processed_runs, t.deadline_at, coalesce(c.seq, 0) AS seq, c.envelope,
-                   coalesce((SELECT sum(s.calls) FROM worker.spend s WHERE s.job_id = t.job_id), 0)::integer AS calls
+                   coalesce((SELECT sum(s.calls) FROM worker.spend s WHERE s.job_id = t.job_id), 0)::integer AS calls,
+                   (SELECT p.o_left FROM worker.plan_of(j.user_id, %s) AS p) AS plan_left
               FROM worker.tasks t
               JOIN public.scraping_jobs j ON j.id = t.job_id::uuid
               LEFT JOIN worker.checkpoints c ON c.task_id = t.id
              WHERE t.id = %s
             """,
-            (task_id,),
+            (unplanned, task_id),
         )
         return await cursor.fetchone()
 

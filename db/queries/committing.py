@@ -24,10 +24,12 @@ WITH fence AS MATERIALIZED (
        AND coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = t.id), 0) >= %(seq)s - 1
        FOR NO KEY UPDATE OF t),
 job AS MATERIALIZED (
-    SELECT j.id, j.processed_results, j.target_results, j.timeout_at
+    SELECT j.id, j.user_id, j.processed_results, j.target_results, j.timeout_at
       FROM fence f JOIN public.scraping_jobs j ON j.id = f.job_id::uuid
      WHERE j.status = 'processing'
        FOR NO KEY UPDATE OF j),
+plan AS MATERIALIZED (
+    SELECT p.* FROM job, worker.lock_plan(job.user_id, %(unplanned)s::integer) AS p),
 fresh AS MATERIALIZED (
     SELECT c.key, c.alias, c.doc, c.place
       FROM job, unnest(%(keys)s::text[], %(aliases)s::text[], %(docs)s::text[])
@@ -35,7 +37,7 @@ fresh AS MATERIALIZED (
      WHERE NOT EXISTS (SELECT FROM worker.seen_creators s WHERE s.task_id = %(task_id)s AND s.key = c.key)),
 chosen AS MATERIALIZED (
     SELECT key, alias, doc, place FROM fresh WHERE doc IS NOT NULL ORDER BY place
-     LIMIT (SELECT greatest(target_results - processed_results, 0) FROM job)),
+     LIMIT (SELECT greatest(least(target_results - processed_results, (SELECT o_left FROM plan)), 0) FROM job)),
 counts AS MATERIALIZED (
     SELECT (SELECT count(*) FROM chosen)::integer AS stored,
            (SELECT count(*) FROM fresh WHERE doc IS NOT NULL) > (SELECT count(*) FROM chosen) AS cut,
@@ -67,6 +69,14 @@ row AS (
                100.0 * (j.processed_results + counts.stored) / greatest(j.target_results, 1), 2)))
       FROM page, job, counts
      WHERE j.id = job.id),
+usage AS (
+    UPDATE public.user_usage g
+       SET usage_creators_current_month =
+               CASE WHEN p.o_month IS NULL THEN g.usage_creators_current_month ELSE 0 END + counts.stored,
+           enrichments_current_month = CASE WHEN p.o_month IS NULL THEN g.enrichments_current_month ELSE 0 END,
+           usage_reset_date = coalesce(p.o_month, g.usage_reset_date), updated_at = worker.utc_now()
+      FROM page, counts, plan p
+     WHERE g.id = p.o_usage AND counts.stored > 0),
 checkpoint AS (
     INSERT INTO worker.checkpoints AS k (task_id, seq, envelope)
     SELECT p.task_id, %(seq)s, (CASE WHEN c.cut THEN %(envelope_here)s ELSE %(envelope_next)s END)::text::jsonb
@@ -97,10 +107,25 @@ SELECT EXISTS (SELECT FROM fence) AS owned,
        (SELECT g.stored FROM worker.pages g JOIN fence f ON f.id = g.task_id AND f.epoch = g.epoch
          WHERE g.seq = %(seq)s) AS stored_before,
        c.stored, c.cut, c.duplicates, c.filtered,
+       (SELECT o_left FROM plan) - CASE WHEN EXISTS (SELECT FROM page) THEN c.stored ELSE 0 END AS plan_left,
        (SELECT processed_results FROM job) AS results_before,
        (SELECT target_results FROM job) AS target_results,
        coalesce((SELECT timeout_at <= worker.utc_now() FROM job), false) AS overdue,
-       (SELECT cancelled FROM fence) AS cancelled
+       (SELECT cancelled FROM fence) AS cancelled,
+       (SELECT count(worker.tell(
+            format('system_automation_%%s_%%s_usage_reset', job.user_id, to_char(p.o_month, 'YYYY-MM')),
+            'usage_reset', 'user', job.user_id,
+            jsonb_build_object('userId', job.user_id, 'month', to_char(p.o_month, 'YYYY-MM'),
+                               'creatorsBefore', p.o_creators, 'enrichmentsBefore', p.o_enrichments),
+            'system_automation'))
+          FROM page, job, plan p
+         WHERE p.o_usage IS NOT NULL AND p.o_month IS NOT NULL AND c.stored > 0)
+       + (SELECT count(worker.tell_of_job(
+            job.id, 'items_quarantined', %(endpoint)s::text,
+            jsonb_build_object('userId', job.user_id, 'provider', %(provider)s::text, 'endpoint', %(endpoint)s::text,
+                               'page', %(seq)s, 'items', cardinality(%(bad_reasons)s::text[]),
+                               'reason', (%(bad_reasons)s::text[])[1])))
+          FROM page, job WHERE cardinality(%(bad_reasons)s::text[]) > 0) AS told
   FROM counts c
 """
 
@@ -141,6 +166,8 @@ class PageWrite:
     walk: str | None = None
     """The walk that asked for the page, as JSON text; kept beside unreadable items alone."""
     run_id: str | None = None
+    unplanned: int = -1
+    """Creators a month of a user of whom no plan is known; -1 is no limit."""
     spends: Sequence[Spend] = ()
     """The calls made for this page."""
 
@@ -161,19 +188,27 @@ class PageAnswer:
     cut: bool
     duplicates: int
     filtered: int
+    plan_left: int | None
+    """Creators that the user's plan has left of this month after the page; None without a limit."""
     results_before: int | None
     target_results: int | None
     overdue: bool
     cancelled: str | None
+    told: int
+    """Events that the page raised."""
 
 
 async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> PageAnswer:
     """Fence, ledger, creators, counters, cursor, dedupe keys, spend, quarantine and lease renewal, atomically.
 
-    A creator already stored by the task is left out, and none is stored past the row's target. One statement, hence
+    A creator already stored by the task is left out, and none is stored past the row's target or what the user's plan
+    has left, which what is stored is counted against. A page that begins the user's month, or sets items aside,
+    raises the event. One statement, hence
     one snapshot: exact because only the fence's holder writes a task's keys, and the row is locked before it is read.
     Not owned, too, when the page before this one is not in the ledger: a fail-over lost it, and it must be asked for
-    again. Locks: task, then row. Plan: primary keys only.
+    again. Locks: task, row, then the user's ``user_usage``. Plan: primary keys and the index of ``user_usage.user_id``.
+
+    Raises `psycopg.errors.LockNotAvailable` when somebody else holds the user's counter for a second.
     """
     async with connection.cursor(row_factory=class_row(PageAnswer)) as cursor:
         await cursor.execute(_COMMIT_PAGE, parameters(page))

@@ -11,6 +11,12 @@ from db.session import storable
 
 SOURCE: Final = "trawler"
 
+TOLD_OF_JOB: Final[LiteralString] = """
+    jsonb_build_object('userId', j.user_id, 'campaignId', j.campaign_id, 'platform', j.platform,
+                       'creators', j.processed_results, 'target', j.target_results, 'error', j.error) AS told
+"""
+"""What the event of a scraping job's end says of its row ``j``."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:

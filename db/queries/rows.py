@@ -5,15 +5,17 @@ A piece is an UPDATE of the row that belongs to the CTE ``own``; it changes noth
 
 from typing import Final, LiteralString
 
+from db.queries.events import TOLD_OF_JOB
+
 CLOSE_ROW: Final[dict[str, LiteralString]] = {
-    "scraping_jobs": """
+    "scraping_jobs": f"""
         UPDATE public.scraping_jobs j
            SET status = %(outcome)s::text, error = left(%(detail)s::text, 4000), completed_at = worker.utc_now(),
                updated_at = worker.utc_now(),
                progress = CASE WHEN %(outcome)s::text = 'completed' THEN 100 ELSE j.progress END
           FROM own
          WHERE j.id = own.job_id::uuid AND j.status = 'processing'
-        RETURNING j.id
+        RETURNING j.id, {TOLD_OF_JOB}
     """,
     "background_jobs": """
         UPDATE public.background_jobs b

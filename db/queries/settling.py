@@ -59,13 +59,27 @@ _NOTE = """
            %(evidence)s::text::jsonb, claimed_at
       FROM own
 """
+_TELL: dict[str, LiteralString] = {
+    "scraping_jobs": """
+        (SELECT count(worker.tell_of_job(r.id, e.type, own.epoch::text,
+                                         r.told || jsonb_build_object('reason', %(reason)s::text)))
+           FROM row r, own,
+                unnest(ARRAY[CASE %(outcome)s::text WHEN 'completed' THEN 'job_completed' WHEN 'timeout'
+                                  THEN 'job_timeout' ELSE 'job_failed' END,
+                             CASE WHEN %(reason)s::text = 'plan_limit' THEN 'plan_limit_reached' END]) AS e (type)
+          WHERE e.type IS NOT NULL)
+    """,
+    "background_jobs": "0",
+}
+"""Tells the application how a job ended, in the same transaction; of background jobs it asked no events."""
 
 
 async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Settled:
     """End a task and its row: ``completed``, ``error`` or ``timeout``; results stay.
 
     A row that is no longer ``processing`` keeps its word; if it is pending again, adoption hears of it. A task whose
-    newest pages a fail-over lost is not the holder's to end. Locks: task, then row. Plan: three primary keys.
+    newest pages a fail-over lost is not the holder's to end. The end of a scraping job
+    raises its event, one an epoch. Locks: task, then row. Plan: three primary keys.
     """
     return await _settle(
         connection,
@@ -83,7 +97,7 @@ async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Set
             INSERT INTO worker.inbox (job_table, job_id)
             SELECT job_table, job_id FROM own WHERE NOT EXISTS (SELECT FROM row)),
         note AS ({_NOTE})
-        SELECT EXISTS (SELECT FROM own), EXISTS (SELECT FROM row)
+        SELECT EXISTS (SELECT FROM own), EXISTS (SELECT FROM row), {_TELL[settlement.job_table]}
         """,
     )
 

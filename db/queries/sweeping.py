@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from db.queries.events import TOLD_OF_JOB
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLease:
@@ -45,7 +47,7 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
     """
     with connection.cursor(row_factory=class_row(DeadLease)) as cursor:
         return cursor.execute(
-            """
+            f"""
             WITH dead AS MATERIALIZED (
                 SELECT id, owner, job_table, job_id, crashes + 1 >= %(park_after)s AS park FROM worker.tasks
                  WHERE state = 'leased' AND expires_at < clock_timestamp()
@@ -94,7 +96,8 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
                                       'look at its attempts, then retry it', s.crashes)
                   FROM swept s
                  WHERE s.job_table = 'scraping_jobs' AND s.state = 'parked' AND j.id = s.job_id::uuid
-                   AND j.status = 'processing'),
+                   AND j.status = 'processing'
+                RETURNING j.id, s.epoch, {TOLD_OF_JOB}),
             background_given_up AS (
                 UPDATE public.background_jobs b
                    SET status = 'failed', failed_at = worker.utc_now(), updated_at = worker.utc_now(),
@@ -102,8 +105,12 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
                                       'look at its attempts, then retry it', s.crashes)
                   FROM swept s
                  WHERE s.job_table = 'background_jobs' AND s.state = 'parked' AND b.id = s.job_id::uuid
-                   AND b.status = 'processing')
-            SELECT id, job_id, lane, owner, epoch, crashes, state FROM swept
+                   AND b.status = 'processing'),
+            told AS MATERIALIZED (
+                SELECT count(worker.tell_of_job(g.id, 'job_failed', g.epoch::text,
+                                                g.told || jsonb_build_object('reason', 'poison'))) AS events
+                  FROM scraping_given_up g)
+            SELECT id, job_id, lane, owner, epoch, crashes, state FROM swept, told
             """,
             {"park_after": park_after, "batch": batch},
         ).fetchall()
@@ -116,7 +123,7 @@ def sweep_overdue(connection: Connection, batch: int) -> list[str]:
     deadline at its next page. Locks: tasks, then rows, skipping those the application holds. Plan: ``tasks_deadline``.
     """
     rows = connection.execute(
-        """
+        f"""
         WITH late AS MATERIALIZED (
             SELECT id, job_id FROM worker.tasks
              WHERE state IN ('ready', 'waiting') AND deadline_at < statement_timestamp()
@@ -135,17 +142,24 @@ def sweep_overdue(connection: Connection, batch: int) -> list[str]:
                SET state = 'closed', closed_at = clock_timestamp(), wait_reason = NULL,
                    end_reason = CASE WHEN g.live THEN 'deadline' ELSE 'outside' END
               FROM got g WHERE t.id = g.task_id AND (g.over OR NOT g.live)
-            RETURNING t.id, t.job_id, t.epoch, g.live),
+            RETURNING t.id, t.job_id, t.epoch, t.closed_at, g.live),
         note AS (
             INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason)
-            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended WHERE live)
+            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended WHERE live),
+        timed_out AS (
         UPDATE public.scraping_jobs j
            SET status = 'timeout', completed_at = worker.utc_now(), updated_at = worker.utc_now(),
                error = 'timeout_at passed before the work was finished; what was found is kept; '
                        'set a later timeout_at or none, then set the job to pending again'
           FROM ended e
          WHERE e.live AND j.id = e.job_id::uuid AND j.status IN ('pending', 'processing')
-        RETURNING j.id::text
+        RETURNING j.id, e.epoch, e.closed_at, {TOLD_OF_JOB}),
+        told AS MATERIALIZED (
+            SELECT count(worker.tell_of_job(
+                       t.id, 'job_timeout', concat_ws(':', t.epoch, extract(epoch FROM t.closed_at)),
+                       t.told || jsonb_build_object('reason', 'deadline'))) AS events
+              FROM timed_out t)
+        SELECT t.id::text FROM timed_out t, told
         """,
         (batch,),
     ).fetchall()

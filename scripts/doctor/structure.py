@@ -65,8 +65,12 @@ def _triggers(p: Patient) -> Findings:
 
 def _rights(p: Patient) -> Findings:
     if missing := structure.missing_rights(p.connection):
-        todo = "GRANT them to the role of DATABASE_URL, or use the role that ran ./run migrate"
+        todo = "as the tables' owner: ./run migrate --grants-for ROLE; or use the role that ran ./run migrate"
         yield Finding("error", "rights", "the role lacks " + some(missing), "what the engine does every day", todo)
+    if hidden := structure.tables_with_hidden_rows(p.connection):
+        todo = "as the tables' owner: ./run migrate --grants-for ROLE, with the role of DATABASE_URL"
+        seen = "row level security hides rows of " + some(hidden)
+        yield Finding("error", "rows_hidden", seen, "a policy that shows this role every row", todo)
 
 
 CHECKS: tuple[NamedCheck, ...] = (

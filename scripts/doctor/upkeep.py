@@ -9,6 +9,9 @@ def _vacuum(p: Patient) -> Findings:
         todo = "end them: SELECT pg_terminate_backend(pid), or ROLLBACK PREPARED"
         expected = f"none older than {p.limits.old_transaction}: they hold vacuum back"
         yield Finding("warning", "old_transaction", some(old), expected, todo)
+    if unseen := upkeep.unseen_sessions(p.connection):
+        seen = f"{unseen} sessions of other roles cannot be looked into; GRANT pg_read_all_stats would show theirs"
+        yield Finding("ok", "unseen_sessions", seen)
     if slots := upkeep.idle_slots(p.connection):
         todo = "SELECT pg_drop_replication_slot(name), or start its reader"
         yield Finding("warning", "idle_slot", f"replication slots nobody reads: {some(slots)}", "none", todo)

@@ -15,6 +15,8 @@ ENDINGS = {
     "repeated_cursor": "the provider gave the same cursor again",
     "nothing_new": "its last pages brought nothing new",
     "nothing_found": "nothing was found, although the search was asked again and of every provider it may use",
+    "plan_limit": "the user's plan has nothing left of this month's creators; with a larger plan or in the next month, "
+    "set it to pending and it goes on where it stopped",
     "page_ceiling": "it read as many pages as one search may",
     "deadline": "its deadline passed",
     "done": "its handler is done",

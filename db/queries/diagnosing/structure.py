@@ -6,6 +6,8 @@ from typing import Final
 
 from psycopg import Connection
 
+from db.grants import grants, missing
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "sql"
 UUID, TEXT, INTEGER, NUMBER, JSON = ("uuid",), ("text", "varchar", "bpchar"), ("int4", "int8"), ("numeric",), ("jsonb",)
 TIME = ("timestamp", "timestamptz")
@@ -28,20 +30,6 @@ NEEDED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
 }
 """The application's columns that the engine reads or writes, and the types it can do with."""
-
-RIGHTS: Final[dict[str, str]] = {
-    "public.scraping_jobs": "SELECT UPDATE",
-    "public.background_jobs": "SELECT UPDATE",
-    "public.scraping_results": "SELECT INSERT",
-    "public.events": "SELECT INSERT",
-    "worker.profile_claims": "SELECT INSERT UPDATE DELETE",
-    "worker.shapes": "SELECT INSERT UPDATE",
-    **{f"worker.{name}": "SELECT INSERT UPDATE DELETE" for name in ("tasks", "inbox", "workers", "attempts")},
-    **{f"worker.{name}": "SELECT INSERT UPDATE" for name in ("lanes", "tenant_turns", "checkpoints", "schedules")},
-    **{f"worker.{name}": "SELECT INSERT" for name in ("seen_creators", "enqueue_keys")},
-    **{f"worker.{name}": "SELECT INSERT UPDATE" for name in ("pages", "quarantine", "creator_profiles")},
-}
-"""What the engine's role must be allowed to do; the owner of a table is allowed all."""
 
 _TABLE = re.compile(r"^CREATE TABLE worker\.(\w+) \((.*?)^\)", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"^    (?!UNIQUE|CHECK|PRIMARY|FOREIGN|CONSTRAINT)(\w+) ", re.MULTILINE)
@@ -119,17 +107,24 @@ def triggers(connection: Connection) -> dict[str, str]:
 
 
 def missing_rights(connection: Connection) -> list[str]:
-    """What the present role may not do of ``RIGHTS``; a table that is not there is passed over. The catalog."""
-    wanted = [(table, right) for table, rights in RIGHTS.items() for right in rights.split()]
+    """What the present role may not do of ``grants.sql``; a table that is not there is passed over. The catalog."""
+    return sorted(missing(connection))
+
+
+def tables_with_hidden_rows(connection: Connection) -> list[str]:
+    """Tables whose Row Level Security binds the present role, without a policy that shows it all rows. The catalog."""
     rows = connection.execute(
         """
-        SELECT CASE WHEN n.usable THEN w.privilege || ' on ' || w.name ELSE 'USAGE on schema ' || n.nspname END
-          FROM unnest(%s::text[], %s::text[]) AS w (name, privilege)
-          JOIN (SELECT nspname, oid, has_schema_privilege(oid, 'USAGE') AS usable FROM pg_namespace) n
-            ON n.nspname = split_part(w.name, '.', 1)
-          JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = split_part(w.name, '.', 2)
-         WHERE NOT (n.usable AND has_table_privilege(c.oid, w.privilege))
+        SELECT c.relname FROM pg_class c
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (%s) AND row_security_active(c.oid)
+           AND NOT EXISTS (
+               SELECT FROM pg_policy p
+                WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd = '*'
+                  AND pg_get_expr(p.polqual, p.polrelid) = 'true'
+                  AND EXISTS (SELECT FROM unnest(p.polroles) AS r (oid)
+                               WHERE CASE WHEN r.oid = 0 THEN true ELSE pg_has_role(r.oid, 'USAGE') END))
+         ORDER BY 1
         """,
-        ([table for table, _ in wanted], [right for _, right in wanted]),
+        ([one.name.removeprefix("public.") for one in grants() if one.name.startswith("public.")],),
     ).fetchall()
-    return sorted({word for (word,) in rows})
+    return [name for (name,) in rows]

@@ -25,6 +25,18 @@ def old_transactions(connection: Connection, older: timedelta) -> list[str]:
     return [text for (text,) in rows]
 
 
+def unseen_sessions(connection: Connection) -> int:
+    """Sessions of other roles in this database that the present role may not look into. A statistics view."""
+    row = connection.execute(
+        """
+        SELECT count(*) FROM pg_stat_activity a
+         WHERE a.datname = current_database() AND a.usename <> current_user
+           AND NOT pg_has_role('pg_read_all_stats', 'USAGE') AND NOT pg_has_role(a.usesysid, 'USAGE')
+        """
+    ).fetchone()
+    return row[0] if row else 0
+
+
 def idle_slots(connection: Connection) -> list[str]:
     """Replication slots that nobody reads and that keep rows or WAL. A statistics view."""
     rows = connection.execute(

@@ -10,8 +10,10 @@ import pytest
 from db.queries.adopting import adopt_missed
 from db.queries.operating import retry_jobs
 from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases, sweep_overdue
+from db.queries.trials import begin_months
 from db.session import connect, make_pool
 from tests.integration.engine.steps import OWNER, adopt, claim, in_loop, in_thread, lease_of, page_of
+from tests.integration.handlers.people import insert_user
 from tests.jobs import assert_counters_are_true, insert_job, ledger
 from worker.committing import commit
 from worker.errors import AuthorityLost
@@ -30,7 +32,12 @@ def test_all_statements_at_once_neither_deadlock_nor_lie(connection, database_ur
     # Given a few jobs that everybody fights for
     jobs = [insert_job(connection, user_id=f"user_{n % 3}", target_results=1000) for n in range(JOBS)]
     adopt(connection)
-    together = threading.Barrier(8)
+    # And users whose plans leave room for some of them only
+    keys = [
+        insert_user(connection, f"user_{n}", user_usage={"plan_creators_limit": limit})
+        for n, limit in enumerate((-1, 100_000, 30))
+    ]
+    together = threading.Barrier(9)
     busy = threading.Semaphore(0)
 
     async def worker(seed):
@@ -99,10 +106,26 @@ def test_all_statements_at_once_neither_deadlock_nor_lie(connection, database_ur
             for _ in range(ROUNDS * 2):
                 retry_jobs(own, choose.sample(jobs, 1))
 
-    # When four workers, two reconcilers, the application and an operator are at it
+    async def billing(seed):
+        choose = random.Random(seed)  # noqa: S311 - a lot to draw, not a secret
+        together.wait(20)
+        async with make_pool(database_url, "test pool", 1) as pool:
+            for _ in range(ROUNDS):
+                async with pool.connection() as own, own.transaction():
+                    await own.execute("SELECT FROM users WHERE id = %s::uuid FOR NO KEY UPDATE", (choose.choice(keys),))
+                    await own.execute(
+                        "UPDATE user_usage SET usage_reset_date = usage_reset_date - interval '40 days'"
+                        " WHERE user_id = %s::uuid",
+                        (choose.choice(keys),),
+                    )
+                async with pool.connection() as own:
+                    await begin_months(own, 10)
+
+    # When four workers, two reconcilers, the application, an operator and the billing are at it
     running = [in_loop(lambda seed=seed: worker(seed)) for seed in range(4)]
     running += [in_thread(lambda seed=seed: reconciler(seed)) for seed in (4, 5)]
     running += [in_thread(lambda: application(6)), in_thread(lambda: operator(7))]
+    running += [in_loop(lambda: billing(8))]
     failed = [error for future in running if (error := future.exception(100))]
     # Then none met a deadlock or any other error
     assert failed == []

@@ -1,6 +1,6 @@
 """What the tests of handlers share: the engine's own path from a row to its end, in this process."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -11,7 +11,7 @@ from actors.handlers import load_handlers
 from actors.handlers.contract import Handler
 from actors.runtime import Runtime
 from db.queries import adopting, lanes, sweeping
-from db.session import Pool, make_pool
+from db.session import Pool
 from tests.jobs import background_job, insert_background_job
 from worker.boot import Boot
 from worker.configuration import Configuration
@@ -67,15 +67,6 @@ class Engine:
         job_id = self.put_in(job_type, payload, **columns)
         await self.work_off(job_type)
         return background_job(self.connection, job_id)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """The pool of a worker, on the test's own database."""
-    pool = make_pool(database_url, "test pool", 4)
-    await pool.open()
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture
