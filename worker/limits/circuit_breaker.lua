@@ -90,4 +90,4 @@ for which, breaker in ipairs(both) do
   local spoke = event == 'good' or (event == 'close' and tonumber(ARGV[10]) == which) or (event == 'fail' and which == 2)
   if is_probe(which) and not spoke then keep(which, 'probing_until', 0) end
 end
-return {0, moment(wait), 0, failures, '', '', '', changed}
+return {0, moment(wait), 0, failures, '', '', moment(now), changed}

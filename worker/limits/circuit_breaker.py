@@ -6,7 +6,7 @@ it for longer. The state is one Redis hash a breaker; `open_breakers` lists them
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,6 +25,10 @@ CACHE_SECONDS: Final = 1.0
 
 ACCOUNT, ENDPOINT = 1, 2
 _LONGEST_DETAIL = 500
+
+
+Opened = Callable[[Call, datetime, str, str], Awaitable[None]]
+"""What is told of an opening: the call, the moment, a stable reason, and words for people."""
 
 
 @dataclass(slots=True)
@@ -46,6 +50,7 @@ class CircuitBreaker:
         first_seconds: The first cool-down; each probe that fails doubles it.
         longest_seconds: Where that ends.
         probe_seconds: A probe that said nothing for so long is lost, and the next call probes.
+        opened: Told of each opening, by the one process whose call opened it.
     """
 
     def __init__(
@@ -56,10 +61,12 @@ class CircuitBreaker:
         longest_seconds: float,
         probe_seconds: float,
         clock: Callable[[], float] = monotonic,
+        opened: Opened | None = None,
     ) -> None:
         self._scripts = scripts
         self._numbers = (failures, first_seconds, longest_seconds, probe_seconds)
         self._clock = clock
+        self._opened = opened
         self._known: dict[tuple[str, str, str], _Known] = {}
 
     async def admit(self, permit: Permit) -> Permit | Refusal:
@@ -119,6 +126,9 @@ class CircuitBreaker:
         if told[7]:
             about = {"provider": permit.call.provider, "account": permit.call.account, "endpoint": permit.call.endpoint}
             log.warning("breaker_changed", **about, now=told[7], why=texts[:2])
+        if told[7] == "opened" and self._opened is not None:
+            since = datetime.fromtimestamp(float(told[6]), UTC)
+            await self._opened(permit.call, since, *(str(text) for text in texts[:2]))
         return timedelta(seconds=float(told[1])) if float(told[1]) else None
 
     async def _run(self, event: str, call: Call, probes: int, *more: str | int) -> list[Any] | None:

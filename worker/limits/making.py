@@ -7,6 +7,7 @@ from db.session import Pool
 from worker.limits.circuit_breaker import CircuitBreaker
 from worker.limits.credit_budget import CreditBudget
 from worker.limits.fleet import FleetLimits
+from worker.limits.pauses import Pauses
 from worker.limits.rate_limiter import RateLimiter
 from worker.limits.scripts import Scripts
 from worker.settings import Settings
@@ -30,6 +31,7 @@ def make_limits(settings: Settings, redis_url: str, owner: str, pool: Pool) -> F
             settings.breaker_seconds,
             max(settings.breaker_cap_seconds, settings.breaker_seconds),
             longest_call,
+            opened=Pauses(pool),
         ),
         RateLimiter(scripts, settings.rates, owner, settings.rate_without_redis),
         CreditBudget(

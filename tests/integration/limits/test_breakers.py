@@ -10,6 +10,7 @@ from tests.integration.limits.conftest import answered, call
 from worker.limits.circuit_breaker import CACHE_SECONDS, CircuitBreaker
 from worker.limits.contract import Hindrance, Permit, Refusal, Verdict
 from worker.limits.overview import open_breakers
+from worker.limits.pauses import Pauses
 from worker.limits.scripts import Scripts
 
 FAILURES = 5
@@ -28,10 +29,10 @@ class Clock:
 class World:
     """Some processes with a breaker each."""
 
-    def __init__(self, scripts, redis_url, processes=3) -> None:
+    def __init__(self, scripts, redis_url, processes=3, opened=None) -> None:
         self.clock = Clock()
         self.client = redis.Redis.from_url(redis_url, decode_responses=True)
-        self.breakers = [CircuitBreaker(scripts, FAILURES, 30, 120, 90, self.clock) for _ in range(processes)]
+        self.breakers = [CircuitBreaker(scripts, FAILURES, 30, 120, 90, self.clock, opened) for _ in range(processes)]
 
     def forget(self) -> None:
         """What processes heard is too old to be trusted."""
@@ -175,3 +176,34 @@ async def test_a_redis_that_is_away_lets_calls_pass(world):
     assert isinstance(told, Permit)
     assert await breaker.answered(told, answered(Verdict.CLOSED)) is None
     await away.aclose()
+
+
+def pauses(connection):
+    return connection.execute(
+        "SELECT aggregate_id, event_data->>'endpoint', event_data->>'reason', event_data->>'detail' FROM events"
+        " WHERE event_type = 'provider_paused' ORDER BY timestamp"
+    ).fetchall()
+
+
+async def test_each_opening_is_told_once_by_whose_call_opened_it(scripts, redis_url, pool, connection):
+    world = World(scripts, redis_url, opened=Pauses(pool))
+    for number in range(FAILURES + 2):
+        await world.breakers[number % 3].answered(Permit(call()), answered(Verdict.FAILING))
+    assert pauses(connection) == [("provider", "search", "a_reason", "what was told")]
+    # And a probe that fails is no new pause, but one after the breaker has closed is
+    world.let_cool()
+    await world.fail()
+    assert len(pauses(connection)) == 1
+    world.let_cool()
+    probe = await world.breakers[0].admit(Permit(call()))
+    await world.breakers[0].answered(probe, answered())
+    await world.breakers[1].answered(Permit(call()), answered(Verdict.CLOSED, detail="out of credits"))
+    assert [detail for *_, detail in pauses(connection)] == ["what was told", "out of credits"]
+
+
+async def test_a_pause_that_cannot_be_told_is_a_pause_all_the_same(scripts, redis_url, pool, connection):
+    world = World(scripts, redis_url, opened=Pauses(pool))
+    connection.execute("ALTER TABLE events RENAME TO events_of_before")
+    await world.fail(FAILURES)
+    world.forget()
+    assert isinstance(await world.breakers[1].admit(Permit(call())), Refusal)
