@@ -21,7 +21,7 @@ LONG = {"TRAWLER_LEASE_SECONDS": "20", "TRAWLER_BEAT_SECONDS": "1"}
 COMMIT = "INSERT INTO worker.pages"
 
 
-def put_in(connection, name: str, count: int = JOBS) -> dict[str, str]:
+def put_in(connection, name: str, count: int = JOBS, enrich: str = "none") -> dict[str, str]:
     """Jobs by word, of several tenants."""
     return {
         f"{name} {number}": insert_job(
@@ -29,7 +29,7 @@ def put_in(connection, name: str, count: int = JOBS) -> dict[str, str]:
             user_id=f"user_{number % 3}",
             keywords=[f"{name} {number}"],
             target_results=10_000,
-            search_params=THIN,
+            search_params={"enrich": enrich},
         )
         for number in range(count)
     }
@@ -40,12 +40,12 @@ def pages(connection) -> int:
     return count
 
 
-def assert_complete(connection, jobs: dict[str, str]) -> None:
+def assert_complete(connection, jobs: dict[str, str], items: int = ITEMS) -> None:
     """Every creator of every job is stored once, and no error was held against a job."""
     eventually(lambda: all(is_final(connection, job_id) for job_id in jobs.values()))
     for word, job_id in jobs.items():
         assert job(connection, job_id)["status"] == "completed", job(connection, job_id)["error"]
-        assert stored_ids(connection, job_id) == list(creators_of(SEED, word, ITEMS))
+        assert stored_ids(connection, job_id) == list(creators_of(SEED, word, items))
         assert_counters_are_true(connection, job_id)
         assert task(connection, job_id)["failures"] == 0
         assert not {"retry", "error"} & {outcome for outcome, _ in attempts(connection, job_id)}

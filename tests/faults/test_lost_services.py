@@ -6,15 +6,13 @@ import pytest
 import redis
 
 from db.session import connect
-from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
+from tests.faults.outages import assert_complete, pages, put_in
 from tests.faults.servers import cut_connections, own_valkey
 from tests.fleet import eventually, fleet_of
-from tests.jobs import assert_counters_are_true, attempts, insert_job, is_final, job, stored_ids, task
+from tests.jobs import attempts, insert_job
 
-SEED = 1
 ITEMS = 150
-JOBS = 8
 END_SECONDS = 15
 
 
@@ -22,32 +20,6 @@ END_SECONDS = 15
 def provider():
     with running_simulator("--items-per-query", str(ITEMS), "--latency-ms", "30") as simulator:
         yield simulator
-
-
-def put_in(connection, name: str) -> dict[str, str]:
-    """Jobs by word, of several tenants."""
-    return {
-        f"{name} {number}": insert_job(
-            connection, user_id=f"user_{number % 3}", keywords=[f"{name} {number}"], target_results=10_000
-        )
-        for number in range(JOBS)
-    }
-
-
-def pages(connection) -> int:
-    (count,) = connection.execute("SELECT count(*) FROM worker.pages").fetchone()
-    return count
-
-
-def assert_all_complete(connection, jobs: dict[str, str]) -> None:
-    """Every creator of every job is stored once, and nothing was held against a job."""
-    eventually(lambda: all(is_final(connection, job_id) for job_id in jobs.values()))
-    for word, job_id in jobs.items():
-        assert job(connection, job_id)["status"] == "completed", job(connection, job_id)["error"]
-        assert stored_ids(connection, job_id) == list(creators_of(SEED, word, ITEMS))
-        assert_counters_are_true(connection, job_id)
-        assert task(connection, job_id)["failures"] == 0
-        assert not {"retry", "error"} & {outcome for outcome, _ in attempts(connection, job_id)}
 
 
 class TestRedis:
@@ -59,29 +31,29 @@ class TestRedis:
             fleet_of(database_url, redis_url, provider, tmp_path, workers=2, **settings),
             redis.Redis.from_url(redis_url) as client,
         ):
-            jobs = put_in(connection, "flush")
+            jobs = put_in(connection, "flush", enrich="inline")
             # When Redis is emptied each time some pages have come
             for stored in range(4, 24, 4):
                 eventually(lambda stored=stored: pages(connection) >= stored)
                 client.flushdb()
             # Then nothing is missing
-            assert_all_complete(connection, jobs)
+            assert_complete(connection, jobs, ITEMS)
 
     @pytest.mark.slow
     def test_that_dies_and_comes_back_empty_costs_time_only(self, database_url, connection, provider, tmp_path):
         with own_valkey(tmp_path) as valkey:
             settings = {"TRAWLER_SLICE_PAGES": "2", "TRAWLER_SLOTS": "4"}
             with fleet_of(database_url, valkey.url, provider, tmp_path, workers=2, **settings) as fleet:
-                jobs = put_in(connection, "valkey")
+                jobs = put_in(connection, "valkey", enrich="inline")
                 eventually(lambda: pages(connection) >= 6)
                 # When it is killed, and more jobs come while it is away
                 valkey.kill()
-                jobs |= put_in(connection, "meanwhile")
+                jobs |= put_in(connection, "meanwhile", enrich="inline")
                 eventually(lambda: "redis_away" in fleet.log())
                 # And comes back with nothing in it
                 valkey.start()
                 # Then all is done, by the same processes
-                assert_all_complete(connection, jobs)
+                assert_complete(connection, jobs, ITEMS)
                 assert [process.poll() for process in fleet.processes] == [None, None, None]
 
     def test_that_is_away_does_not_keep_a_worker_from_ending(self, database_url, connection, provider, tmp_path):
@@ -110,7 +82,7 @@ class TestPostgres:
             fleet_of(database_url, redis_url, provider, tmp_path, workers=2, TRAWLER_SLOTS="4") as fleet,
             connect(servers.database_url, "admin") as admin,
         ):
-            jobs = put_in(witness, "cut")
+            jobs = put_in(witness, "cut", enrich="inline")
             # When all connections of the fleet are cut, each time some pages have come
             cut = 0
             for stored in range(4, 32, 4):
@@ -118,7 +90,7 @@ class TestPostgres:
                 cut += cut_connections(admin, witness.info.dbname)
             assert cut >= 7
             # Then nothing is missing, and nobody died of it
-            assert_all_complete(witness, jobs)
+            assert_complete(witness, jobs, ITEMS)
             assert [process.poll() for process in fleet.processes] == [None, None, None]
 
     @pytest.mark.direct("a pooler holds statements back while the server refuses, so no connection fails")
@@ -129,7 +101,7 @@ class TestPostgres:
             fleet_of(database_url, redis_url, provider, tmp_path, workers=2, TRAWLER_SLOTS="4") as fleet,
             connect(servers.database_url, "admin") as admin,
         ):
-            jobs = put_in(connection, "away")
+            jobs = put_in(connection, "away", enrich="inline")
             eventually(lambda: pages(connection) >= 4)
             # When the database lets nobody in for longer than a moment
             name = connection.info.dbname
@@ -138,5 +110,5 @@ class TestPostgres:
             eventually(lambda: "reconciler_lost_database" in fleet.log() and "heartbeat_failed" in fleet.log())
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
             # Then all is done, by the same processes
-            assert_all_complete(connection, jobs)
+            assert_complete(connection, jobs, ITEMS)
             assert [process.poll() for process in fleet.processes] == [None, None, None]

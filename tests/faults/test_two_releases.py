@@ -21,6 +21,7 @@ from db.revision import VERSIONS, newest_revision
 from db.session import connect
 from platforms.simulator.catalogue import creators_of
 from platforms.simulator.running import running_simulator
+from tests.faults.outages import put_in
 from tests.fleet import ROOT, Fleet, eventually
 from tests.handlers import SETTINGS
 from tests.jobs import (
@@ -29,7 +30,6 @@ from tests.jobs import (
     background_is_final,
     background_job,
     insert_background_job,
-    insert_job,
     is_final,
     job,
     stored_ids,
@@ -42,7 +42,6 @@ SEED = 1
 ITEMS = 150
 JOBS = 6
 END_SECONDS = 15
-THIN = {"enrich": "none"}
 SMALL_SLICES = {"TRAWLER_SLICE_PAGES": "2", "TRAWLER_SLOTS": "2"}
 
 
@@ -106,20 +105,6 @@ def migrate(fleet: Fleet, tree: Path, meanwhile: Callable[[], object] = lambda: 
         assert migration.returncode == 0, migration.stderr.read()
 
 
-def put_in(connection, name: str) -> dict[str, str]:
-    """Jobs by word, of several tenants."""
-    return {
-        f"{name} {number}": insert_job(
-            connection,
-            user_id=f"user_{number % 3}",
-            keywords=[f"{name} {number}"],
-            target_results=10_000,
-            search_params=THIN,
-        )
-        for number in range(JOBS)
-    }
-
-
 def count(connection, what: str, *parameters: object) -> int:
     return connection.execute(f"SELECT count(*) FROM {what}".encode(), parameters).fetchone()[0]
 
@@ -165,13 +150,13 @@ def test_a_roll_out_under_load_loses_nothing_and_spends_no_attempt(
         migrate(fleet, old_release)
         old = {"PYTHONPATH": str(old_release)}
         old_processes = (fleet.reconciler(**old), fleet.worker(**old))
-        jobs = put_in(connection, "before")
+        jobs = put_in(connection, "before", JOBS)
         eventually(lambda: count(connection, "worker.pages") >= 4)
         (old_worker,) = worker_ids(connection)
 
         def keep_busy() -> None:
             if count(connection, "scraping_jobs WHERE status = 'pending'") < JOBS:
-                jobs.update(put_in(connection, f"during {len(jobs)}"))
+                jobs.update(put_in(connection, f"during {len(jobs)}", JOBS))
 
         # When the new release migrates under it, which always has work
         migrate(fleet, ROOT, keep_busy)
@@ -183,7 +168,7 @@ def test_a_roll_out_under_load_loses_nothing_and_spends_no_attempt(
         fleet.reconciler()
         fleet.worker()
         (new_worker,) = eventually(lambda: worker_ids(connection) - {old_worker})
-        jobs |= put_in(connection, "between")
+        jobs |= put_in(connection, "between", JOBS)
         background = [insert_background_job(connection, "echo", {"text": "hello"}) for _ in range(JOBS)]
         # Then both releases work
         (both_at,) = connection.execute("SELECT clock_timestamp()").fetchone()
@@ -192,7 +177,7 @@ def test_a_roll_out_under_load_loses_nothing_and_spends_no_attempt(
         # When the old one ends. Its reconciler drops what the inbox says of background jobs, and its sweep closes their
         # tasks, because it knows no such rows; so they may wait for the new one's next sweep.
         end(*old_processes)
-        jobs |= put_in(connection, "after")
+        jobs |= put_in(connection, "after", JOBS)
         # Then every job completes, and no log of either has an error
         assert_all_complete(connection, jobs)
         eventually(lambda: all(background_is_final(connection, job_id) for job_id in background))
@@ -206,14 +191,14 @@ def test_a_roll_out_under_load_loses_nothing_and_spends_no_attempt(
 def test_a_roll_back_to_the_old_release_goes_on_with_the_newer_schema(fleet, connection, old_release):
     # Given the new release in the middle of some jobs
     new_processes = (fleet.reconciler(), fleet.worker())
-    jobs = put_in(connection, "forward")
+    jobs = put_in(connection, "forward", JOBS)
     eventually(lambda: count(connection, "worker.pages") >= 4)
     # When it ends, and processes of the old release start on its schema
     end(*new_processes)
     assert not all(is_final(connection, job_id) for job_id in jobs.values())
     old = {"PYTHONPATH": str(old_release)}
     old_processes = (fleet.reconciler(**old), fleet.worker(**old))
-    jobs |= put_in(connection, "back")
+    jobs |= put_in(connection, "back", JOBS)
     # Then they run, and every job completes at no cost
     assert_all_complete(connection, jobs)
     assert [process.poll() for process in old_processes] == [None, None]
@@ -228,7 +213,7 @@ def test_a_job_type_that_only_the_new_release_knows_waits_for_it(fleet, connecti
     eventually(lambda: worker_ids(connection))
     # When a job of a new type comes, and the old worker has had every chance to look at it
     job_id = insert_background_job(connection, "echo", {"text": "new"})
-    assert_all_complete(connection, put_in(connection, "old work"))
+    assert_all_complete(connection, put_in(connection, "old work", JOBS))
     eventually(lambda: count(connection, "worker.tasks WHERE job_id = %s AND lane = 'job.echo'", job_id))
     assert (background_job(connection, job_id)["status"], task(connection, job_id)["state"]) == ("pending", "ready")
     # Then its first worker does the job
