@@ -109,7 +109,24 @@ STANDARD_JOB_TIMEOUT: Final = Key(
     "`TRAWLER_JOB_TIMEOUT_SECONDS`",
     least=MOMENT,
 )
+CLEANUP_TIMEOUT: Final = Key(
+    "timeouts.cleanup_timeout_hours",
+    DURATION,
+    timedelta(hours=24),
+    "for how long nobody has touched a scraping job that `cleanup_jobs` sets `timeout`; a number alone is too short",
+    # A bare 24 would be milliseconds, and every job would be late.
+    least=timedelta(hours=1),
+)
 TRIAL_DAYS: Final = Key("trial.days", NUMBER, 7, "length of a trial that begins with the onboarding's end", least=1)
+WELCOME_DELAY: Final = Key(
+    "email.welcome_delay", DURATION, timedelta(minutes=10), "from the sign-up to the mail with the first steps"
+)
+ABANDONMENT_DELAY: Final = Key(
+    "email.abandonment_delay",
+    DURATION,
+    timedelta(hours=2),
+    "from the sign-up to the mail about a set-up that was not finished",
+)
 TRIAL_DAY_2_DELAY: Final = Key(
     "email.trial_day_2_delay", DURATION, timedelta(days=2), "from the trial's start to its mail with tips"
 )
@@ -135,7 +152,10 @@ KEYS: Final[dict[str, Key[Any]]] = {
     key.name: key
     for key in (
         STANDARD_JOB_TIMEOUT,
+        CLEANUP_TIMEOUT,
         TRIAL_DAYS,
+        WELCOME_DELAY,
+        ABANDONMENT_DELAY,
         TRIAL_DAY_2_DELAY,
         TRIAL_DAY_5_DELAY,
         TRIAL_EXPIRY_DELAY,

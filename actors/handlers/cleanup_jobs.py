@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 import psycopg
@@ -22,6 +22,7 @@ from db.queries import cleaning, exporting
 from db.queries.cleaning import Ended
 from worker.configuration_keys import (
     CANCELLED_RETENTION_DAYS,
+    CLEANUP_TIMEOUT,
     COMPLETED_RETENTION_DAYS,
     ERROR_RETENTION_DAYS,
     TIMEOUT_RETENTION_DAYS,
@@ -29,9 +30,6 @@ from worker.configuration_keys import (
 )
 
 log = structlog.get_logger()
-
-LATE: Final = timedelta(hours=24)
-"""Age at which an unfinished row counts as forgotten."""
 
 
 class CleanupJobs(msgspec.Struct, rename="camel"):
@@ -49,10 +47,11 @@ async def run(context: JobContext, payload: CleanupJobs) -> JobSettled:
     """
     folder = folder_of(payload.export_to, "exportTo") if payload.export_to is not None else None
     ages = await _ages(context)
+    forgotten = await context.configuration.value(CLEANUP_TIMEOUT)
     timed_out = 0
     while True:
         async with context.transaction() as connection:
-            late = await cleaning.time_out_late_jobs(connection, LATE, payload.batch)
+            late = await cleaning.time_out_late_jobs(connection, forgotten, payload.batch)
         timed_out += late
         if late < payload.batch:
             break

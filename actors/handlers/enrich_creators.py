@@ -1,7 +1,9 @@
 """``enrich_creators``: fills the creators of a stored job with their profiles, in their places.
 
 A batch is looked up, then written back in one transaction with what the calls cost. Profiles are kept the moment they
-come, and creators that were filled are passed over, so a run that breaks off pays for nothing twice.
+come, and creators that were filled are passed over, so a run that breaks off pays for nothing twice. Each creator that
+is filled counts against the enrichments of its user's plan, in that same transaction; what the plan has left is the
+most that is looked up and filled.
 """
 
 from dataclasses import dataclass
@@ -10,16 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import msgspec
+from psycopg import AsyncConnection
 
 from actors.calling import Caller
-from actors.enrichment import Enriched, enrich
+from actors.enrichment import enrich
 from actors.handlers.contract import Handler, JobContext, JobSettled
-from actors.handlers.profile_filling import filled, item_of
+from actors.handlers.profile_filling import Filling, item_of
+from actors.handlers.reset_monthly_usage import reset_event
 from actors.metering import Meter
 from actors.provider_order import adapters_of
 from db.queries import enriching
+from db.queries.enriching import Allowance
+from db.queries.events import raise_event
 from db.queries.follow_ups import FollowUp, queue_job
 from db.queries.spending import record_spend
+from db.queries.trials import NewMonth
 from platforms.contract import Capability, ProfileAdapter
 from platforms.query import read_query
 from worker.clock import monotonic
@@ -49,6 +56,8 @@ class _Work:
     caller: Caller
     meter: Meter
     most_calls: int | None
+    user_id: str
+    plan_spent: bool = False
     completed: int = 0
     failed: int = 0
 
@@ -61,8 +70,9 @@ class _Work:
 async def run(context: JobContext, payload: EnrichCreators) -> JobSettled:
     """Look up every creator of the job whose profile was not read; give how many are filled, and how many failed.
 
-    What does not fit into a slice's time is queued as a job of its own (``more`` in the result). Raises `WaitJob` while
-    the job is searched or the provider refuses calls, and `FailJob` when no provider can look these creators up.
+    ``endReason`` of the result is ``done``, or ``plan_limit``, ``max_calls`` or ``slice`` where that was used up. What
+    does not fit into a slice's time is queued as a job of its own (``more`` in the result). Raises `WaitJob` while the
+    job is searched or the provider refuses calls, and `FailJob` when no provider can look these creators up.
     """
     runtime = context.runtime
     async with context.pool.connection() as connection:
@@ -78,7 +88,7 @@ async def run(context: JobContext, payload: EnrichCreators) -> JobSettled:
     started, more = monotonic(), False
     try:
         for batch in batches:
-            if not context.held or context.cancelled or work.calls_left == 0:
+            if not context.held or context.cancelled or work.plan_spent or work.calls_left == 0:
                 break
             if runtime.stopping.is_set() or monotonic() - started >= runtime.settings.slice_seconds:
                 more = True
@@ -92,45 +102,60 @@ async def run(context: JobContext, payload: EnrichCreators) -> JobSettled:
             left = {} if work.calls_left is None else {"maxCalls": work.calls_left}
             await queue_job(connection, FollowUp("enrich_creators", rest | left, f"enrich:{context.lease.job_id}"))
         result = {"completed": work.completed, "failed": work.failed, "calls": work.meter.calls, "more": more}
-        return await context.completing(connection, result)
+        return await context.completing(connection, result | {"endReason": _end_reason(work, more)})
+
+
+def _end_reason(work: _Work, more: bool) -> str:
+    if work.plan_spent:
+        return "plan_limit"
+    if more:
+        return "slice"
+    return "max_calls" if work.calls_left == 0 else "done"
 
 
 async def _fill(context: JobContext, work: _Work, batch: UUID) -> None:
     """Look one batch up and write it back. Raises `WaitJob` when the provider refuses calls; what came is kept."""
     async with context.pool.connection() as connection:
         creators = await enriching.batch_of(connection, batch)
+        left = (await enriching.allowance_of(connection, work.user_id)).left
     items = {item.key: item for item in map(item_of, creators) if item is not None}
+    wanted = list(items.values())[:left]
+    work.plan_spent = len(wanted) < len(items)
+    if not wanted:
+        return
     found = await enrich(
         context.pool,
         work.caller,
         work.runtime.watch,
         work.adapter,
         work.capability,
-        list(items.values()),
+        wanted,
         max_age=timedelta(days=work.runtime.settings.profile_age_days),
         calls_at_once=work.runtime.settings.profile_calls,
         most_calls=work.calls_left,
     )
     async with context.transaction() as connection:
         stored = await enriching.batch_of(connection, batch, lock=True)
-        whole = [_with_profile(creator, found, work) for creator in stored]
+        # Another job of the user may have counted since the look-ups began.
+        allowance = await enriching.allowance_of(connection, work.user_id, lock=True)
+        filling = Filling(found, allowance.left)
+        whole = [filling.whole(creator) for creator in stored]
         if whole != stored:
             await enriching.write_batch(connection, batch, whole)
+        if filling.completed and allowance.usage is not None:
+            await enriching.count_enrichments(connection, allowance, filling.completed)
+            await _tell_of_month(connection, work.user_id, allowance)
+    work.completed += filling.completed
+    work.failed += filling.failed
+    work.plan_spent |= filling.cut
     if found.blocked is not None:
         raise WaitJob(found.blocked.rule, found.blocked.message, found.blocked.wait)
 
 
-def _with_profile(creator: Any, found: Enriched, work: _Work) -> Any:
-    item = item_of(creator)
-    if item is None or item.key not in found.profiles:
-        return creator
-    profile = found.profiles[item.key]
-    if profile is None and found.blocked is not None:
-        # It was not this creator's fault, and the next run asks again.
-        return creator
-    work.completed += profile is not None
-    work.failed += profile is None
-    return filled(creator, profile)
+async def _tell_of_month(connection: AsyncConnection[Any], user_id: str, allowance: Allowance) -> None:
+    if allowance.month is not None:
+        before = (allowance.creators_before or 0, allowance.enrichments_before or 0)
+        await raise_event(connection, reset_event(NewMonth(user_id, allowance.month, *before)))
 
 
 def _work_of(context: JobContext, search: enriching.StoredSearch, payload: EnrichCreators) -> _Work:
@@ -163,7 +188,7 @@ def _work_of(context: JobContext, search: enriching.StoredSearch, payload: Enric
     except (InvalidJob, ConfigurationError) as error:
         raise FailJob(error.code, str(error)) from error
     assert adapter.profiles is not None  # noqa: S101 - only those were kept
-    return _Work(runtime, adapter.profiles, adapter.capability, caller, meter, payload.max_calls)
+    return _Work(runtime, adapter.profiles, adapter.capability, caller, meter, payload.max_calls, search.user_id)
 
 
 async def _write_down(context: JobContext, work: _Work) -> None:

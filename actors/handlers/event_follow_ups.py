@@ -1,19 +1,38 @@
-"""Which jobs an event asks for: pure, one line an event type. An event that is not listed asks for none."""
+"""Which jobs an event asks for: pure, one line an event type. Events of other types are not ours to handle.
+
+``user_created`` and ``user_registered`` are two names of the application's for the same; a user gets one mail of each
+kind, whichever comes, and however often.
+"""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any, Final, TypeAlias
 
+from actors.mail.contract import MailType
 from db.queries.event_processing import StoredEvent
 from db.queries.follow_ups import FollowUp
 from worker.errors import TrawlerError
 
-WELCOME_DELAY: Final = timedelta(seconds=30)
+SUBSCRIPTION_WELCOME_DELAY: Final = timedelta(seconds=30)
 """Between a subscription and its welcome, so that the page after the checkout is seen first."""
 
+TOO_LATE: Final = timedelta(days=1)
+"""A mail that should have gone out longer ago than this is left out: what lay in the table for long sends no bundle."""
 
 RETRIES: Final = 8
 """With their handlers' pauses, hours: a mail server may be away for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long after a sign-up its mails go out."""
+
+    welcome: timedelta
+    abandonment: timedelta
+
+
+Asks: TypeAlias = Callable[[StoredEvent, Delays], FollowUp | None]
 
 
 class UnreadableEvent(TrawlerError):
@@ -22,18 +41,10 @@ class UnreadableEvent(TrawlerError):
     code = "unreadable_event"
 
 
-def follow_ups(event: StoredEvent) -> list[FollowUp]:
-    """The jobs that follow, each once for the event's idempotency key. Raises `UnreadableEvent`."""
-    return [
-        FollowUp(
-            job_type,
-            payload(event),
-            key=f"event:{event.idempotency_key}:{job_type}",
-            max_retries=RETRIES,
-            delay=delay,
-        )
-        for job_type, payload, delay in FOLLOW_UPS.get(event.event_type, ())
-    ]
+def follow_ups(event: StoredEvent, delays: Delays) -> list[FollowUp]:
+    """The jobs that follow, each once for its key. Raises `UnreadableEvent`."""
+    asked = (asks(event, delays) for asks in FOLLOW_UPS.get(event.event_type, ()))
+    return [job for job in asked if job is not None]
 
 
 def _user(event: StoredEvent) -> dict[str, Any]:
@@ -50,19 +61,63 @@ def _user(event: StoredEvent) -> dict[str, Any]:
     return {"userId": found}
 
 
-def _welcome(event: StoredEvent) -> dict[str, Any]:
-    return {**_user(event), "type": "subscription_welcome"}
+def _named(event: StoredEvent, job_type: str) -> str:
+    return f"event:{event.idempotency_key}:{job_type}"
 
 
-def _job(event: StoredEvent) -> dict[str, Any]:
-    return {"jobId": event.aggregate_id}
+def _trial_mails(event: StoredEvent, delays: Delays) -> FollowUp:
+    return FollowUp("schedule_trial_emails", _user(event), _named(event, "schedule_trial_emails"), max_retries=RETRIES)
 
 
-FOLLOW_UPS: Final[Mapping[str, tuple[tuple[str, Callable[[StoredEvent], dict[str, Any]], timedelta], ...]]] = {
-    "trial_started": (("schedule_trial_emails", _user, timedelta(0)),),
-    "subscription_created": (("send_email", _welcome, WELCOME_DELAY),),
-    "job_completed": (("finish_campaign", _job, timedelta(0)),),
-    "job_failed": (("finish_campaign", _job, timedelta(0)),),
-    "job_timeout": (("finish_campaign", _job, timedelta(0)),),
+def _subscription_welcome(event: StoredEvent, delays: Delays) -> FollowUp | None:
+    payload = {**_user(event), "type": "subscription_welcome"}
+    if event.age > SUBSCRIPTION_WELCOME_DELAY + TOO_LATE:
+        return None
+    return FollowUp(
+        "send_email",
+        payload,
+        _named(event, "send_email"),
+        max_retries=RETRIES,
+        delay=SUBSCRIPTION_WELCOME_DELAY,
+    )
+
+
+def _finish_campaign(event: StoredEvent, delays: Delays) -> FollowUp:
+    return FollowUp(
+        "finish_campaign", {"jobId": event.aggregate_id}, _named(event, "finish_campaign"), max_retries=RETRIES
+    )
+
+
+def _welcome(event: StoredEvent, delays: Delays) -> FollowUp | None:
+    return _after_sign_up(event, "welcome", delays.welcome)
+
+
+def _abandonment(event: StoredEvent, delays: Delays) -> FollowUp | None:
+    return _after_sign_up(event, "abandonment", delays.abandonment)
+
+
+def _after_sign_up(event: StoredEvent, mail: MailType, delay: timedelta) -> FollowUp | None:
+    """A mail that counts from the sign-up itself, however late the event is seen."""
+    user = _user(event)
+    if event.age > delay + TOO_LATE:
+        return None
+    return FollowUp(
+        "send_email",
+        {**user, "type": mail},
+        # Named after the user: the application has two names of this event.
+        f"email:{user['userId']}:{mail}",
+        max_retries=RETRIES,
+        at=event.happened.replace(tzinfo=UTC) + delay,
+    )
+
+
+FOLLOW_UPS: Final[Mapping[str, tuple[Asks, ...]]] = {
+    "user_created": (_welcome, _abandonment),
+    "user_registered": (_welcome, _abandonment),
+    "trial_started": (_trial_mails,),
+    "subscription_created": (_subscription_welcome,),
+    "job_completed": (_finish_campaign,),
+    "job_failed": (_finish_campaign,),
+    "job_timeout": (_finish_campaign,),
 }
-"""Job type, payload and delay of each follow-up, by event type."""
+"""What each event type asks for."""

@@ -4,6 +4,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from actors.enrichment import Enriched
 from platforms.pages import Item
 from platforms.profile import Profile
 
@@ -88,3 +89,31 @@ def _fill(part: dict[str, Any], keys: dict[str, str], profile: Profile, always: 
             part[key] = value
             told.add(key)
     return told
+
+
+@dataclass(slots=True)
+class Filling:
+    """One batch that is filled with what was ``found``: no more creators than the plan has ``left``."""
+
+    found: Enriched
+    left: int | None
+    completed: int = 0
+    failed: int = 0
+    cut: bool = False
+    """Whether creators were left out for the plan."""
+
+    def whole(self, creator: Any) -> Any:
+        """The creator as it is to be stored."""
+        item = item_of(creator)
+        if item is None or item.key not in self.found.profiles:
+            return creator
+        profile = self.found.profiles[item.key]
+        if profile is None and self.found.blocked is not None:
+            # It was not this creator's fault, and the next run asks again.
+            return creator
+        if profile is not None and self.completed == self.left:
+            self.cut = True
+            return creator
+        self.completed += profile is not None
+        self.failed += profile is None
+        return filled(creator, profile)

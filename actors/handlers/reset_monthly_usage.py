@@ -29,7 +29,7 @@ async def run(context: JobContext, payload: ResetMonthlyUsagePayload) -> JobSett
     while True:
         async with context.transaction() as connection:
             begun = await begin_months(connection, payload.batch)
-            await raise_events(connection, [_event(month) for month in begun])
+            await raise_events(connection, [reset_event(month) for month in begun])
             if not begun:
                 if await months_left(connection):
                     raise WaitJob("users_locked", "some users are being changed by others just now", LOCKED_WAIT)
@@ -37,7 +37,8 @@ async def run(context: JobContext, payload: ResetMonthlyUsagePayload) -> JobSett
         reset += len(begun)
 
 
-def _event(month: NewMonth) -> NewEvent:
+def reset_event(month: NewMonth) -> NewEvent:
+    """The event of a month that began, with what was used in the one before; once a user and month."""
     return NewEvent(
         "user",
         month.user_id,

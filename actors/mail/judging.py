@@ -78,8 +78,10 @@ def unwanted_because(reader: Reader, mail_type: MailType) -> str | None:
             return "trial_cancelled"
         if trial == "expired" and mail_type != "trial_expiry":
             return "trial_expired"
-    if mail_type == "abandonment" and (trial not in (None, "pending") or reader.onboarding_step == "completed"):
-        return "set_up_finished"
+    if mail_type == "abandonment":
+        paid = reader.subscription_status == "active"
+        if paid or trial not in (None, "pending") or reader.onboarding_step == "completed":
+            return "set_up_finished"
     return None
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -14,6 +15,7 @@ from psycopg.types.json import Jsonb
 class StoredSearch:
     """The application's row of a scraping job, as far as it says what was searched."""
 
+    user_id: str
     status: str
     platform: str
     keywords: Any
@@ -27,7 +29,7 @@ async def stored_search(connection: AsyncConnection[Any], job: UUID) -> StoredSe
     """The row of a scraping job; None when there is none. No locks. Plan: primary key."""
     async with connection.cursor(row_factory=class_row(StoredSearch)) as cursor:
         await cursor.execute(
-            "SELECT status, platform, keywords, target_username, region, search_params, target_results"
+            "SELECT user_id, status, platform, keywords, target_username, region, search_params, target_results"
             "  FROM public.scraping_jobs WHERE id = %s",
             (job,),
         )
@@ -65,4 +67,67 @@ async def write_batch(connection: AsyncConnection[Any], batch: UUID, creators: S
     """Write a locked batch back. Locks: the batch, held already. Plan: primary key."""
     await connection.execute(
         "UPDATE public.scraping_results SET creators = %s WHERE id = %s", (Jsonb(list(creators)), batch)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a user's plan has left of the month's enrichments; None is without a limit.
+
+    ``usage`` is the row of the counter, None where there is none. ``month`` is the month that counting begins, with
+    what was used in the one before.
+    """
+
+    usage: UUID | None
+    left: int | None
+    month: datetime | None
+    creators_before: int | None
+    enrichments_before: int | None
+
+
+_ALLOWANCES: Final[dict[bool, LiteralString]] = {
+    lock: f"""
+    SELECT p.o_usage AS usage, p.o_month AS month, p.o_creators AS creators_before,
+           p.o_enrichments AS enrichments_before,
+           CASE WHEN f.most ~ '^[0-9]{{1,9}}$' THEN greatest(
+                f.most::integer - CASE WHEN p.o_month IS NULL THEN p.o_enrichments ELSE 0 END, 0) END AS left
+      FROM worker.{function}(%s, -1) p
+      LEFT JOIN public.user_usage g ON g.id = p.o_usage
+      LEFT JOIN LATERAL (
+           SELECT coalesce(g.plan_features ->> 'enrichments_limit',
+                           (SELECT n.features ->> 'enrichments_limit'
+                              FROM public.user_subscriptions s
+                              JOIN public.subscription_plans n ON n.plan_key = s.current_plan
+                             WHERE s.user_id = g.user_id ORDER BY s.created_at, s.id LIMIT 1))) f (most) ON true
+    """
+    for lock, function in ((False, "plan_of"), (True, "lock_plan"))
+}
+
+
+async def allowance_of(connection: AsyncConnection[Any], user_id: str, *, lock: bool = False) -> Allowance:
+    """What a user's plan has left: ``enrichments_limit`` of the user's ``plan_features``, else of the plan's features.
+
+    -1, no such key and no row are without a limit. Locks: with ``lock`` the row of ``user_usage``, for a second at
+    most. Plan: unique index of ``users.user_id``, then one probe a table. Raises `psycopg.errors.LockNotAvailable`.
+    """
+    async with connection.cursor(row_factory=class_row(Allowance)) as cursor:
+        await cursor.execute(_ALLOWANCES[lock], (user_id,))
+        found = await cursor.fetchone()
+        assert found is not None  # noqa: S101 - the function gives one row
+        return found
+
+
+async def count_enrichments(connection: AsyncConnection[Any], allowance: Allowance, count: int) -> None:
+    """Add to a locked counter, and begin its month where that is to begin. Locks: its row, held. Plan: primary key."""
+    await connection.execute(
+        """
+        UPDATE public.user_usage
+           SET enrichments_current_month = CASE WHEN %(month)s::timestamp IS NULL THEN enrichments_current_month ELSE 0
+                                           END + %(count)s,
+               usage_creators_current_month = CASE WHEN %(month)s::timestamp IS NULL THEN usage_creators_current_month
+                                              ELSE 0 END,
+               usage_reset_date = coalesce(%(month)s::timestamp, usage_reset_date), updated_at = worker.utc_now()
+         WHERE id = %(usage)s
+        """,
+        {"month": allowance.month, "count": count, "usage": allowance.usage},
     )

@@ -152,6 +152,18 @@ class TestALateRow:
         # Its results are kept for the days of its status
         assert results(connection) == 4
 
+    @pytest.mark.parametrize(("value", "late"), [("2h", True), ("48h", False), ("24", False), ("30m", False)])
+    async def test_is_late_after_what_the_application_configured(self, engine, connection, value, late):
+        # A number alone and less than an hour cannot be meant, and change nothing
+        connection.execute(
+            "INSERT INTO system_configurations (category, key, value, value_type)"
+            " VALUES ('timeouts', 'cleanup_timeout_hours', %s, 'duration')",
+            (value,),
+        )
+        row = aged(connection, 3 / 24 if value != "48h" else 1.5, "processing")
+        assert (await clean(engine))["timedOut"] == late
+        assert job(connection, row)["status"] == ("timeout" if late else "processing")
+
     async def test_with_time_left_is_not_late(self, engine, connection):
         row = aged(connection, 3, "processing")
         connection.execute("UPDATE scraping_jobs SET timeout_at = worker.utc_now() + interval '1 hour'")

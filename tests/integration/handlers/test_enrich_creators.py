@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from actors.handlers.profile_filling import filled, item_of
+from db.session import connect
 from platforms.profile import Profile
 from platforms.simulator.running import running_simulator
 from platforms.simulator.settings import PROFILE_PATH
 from tests.fleet import Fleet, eventually, fleet_of
 from tests.integration.handlers.conftest import Engine
+from tests.integration.handlers.followed import raised
+from tests.integration.handlers.people import insert_user, part
 from tests.jobs import (
     attempts,
     background_is_final,
@@ -77,6 +80,13 @@ def places(connection, job_id: str) -> list[tuple[str, list[str]]]:
     ).fetchall()
 
 
+WAITS_FOR_US = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)))"
+
+
+def used(connection) -> int:
+    return part(connection, "user_usage")["enrichments_current_month"]
+
+
 def spent(connection, background_id: str) -> int:
     (calls,) = connection.execute(
         "SELECT coalesce(sum(calls), 0) FROM worker.spend WHERE job_id = %s", (background_id,)
@@ -97,7 +107,7 @@ class TestAStoredJob:
         assert any(one["creator"]["emails"] for one in creators)
         # And nobody has moved, come or gone
         assert places(connection, job_id) == before
-        assert row["result"] == {"completed": 45, "failed": 0, "calls": 45, "more": False}
+        assert row["result"] == {"completed": 45, "failed": 0, "calls": 45, "more": False, "endReason": "done"}
         assert set(looked_up(simulator).values()) == {1}
         assert spent(connection, str(row["id"])) == 45
         # When it is asked for again
@@ -114,12 +124,15 @@ class TestAStoredJob:
 
     def test_pays_for_no_more_than_it_may(self, fleet, connection, simulator):
         job_id = searched(connection)
-        assert enriched(connection, job_id, maxCalls=7)["result"]["completed"] == 7
+        result = enriched(connection, job_id, maxCalls=7)["result"]
+        assert (result["completed"], result["endReason"]) == (7, "max_calls")
         assert sum(looked_up(simulator).values()) == 7
-        assert enriched(connection, job_id)["result"] == {"completed": 38, "failed": 0, "calls": 38, "more": False}
+        result = enriched(connection, job_id)["result"]
+        assert result == {"completed": 38, "failed": 0, "calls": 38, "more": False, "endReason": "done"}
 
     def test_whose_worker_is_killed_is_filled_by_another(self, fleet: Fleet, connection, simulator):
         job_id = searched(connection)
+        insert_user(connection, user_usage={})
         sizes = [len(ids) for _, ids in places(connection, job_id)]
         handles = [one["creator"]["uniqueId"] for one in stored_creators(connection, job_id)]
         # Given a worker that dies while it has look-ups of the second batch under way
@@ -138,6 +151,85 @@ class TestAStoredJob:
         again = looked_up(simulator) - asked
         assert set(again.values()) == {1}
         assert set(again) == set(handles[sizes[0] :])
+        # And each is counted once
+        assert used(connection) == 45
+
+
+@pytest.mark.slow
+class TestThePlan:
+    def test_counts_each_creator_that_was_filled_once(self, fleet, connection, simulator):
+        job_id = searched(connection)
+        insert_user(connection, user_usage={"enrichments_current_month": 5})
+        for _ in range(2):
+            enriched(connection, job_id)
+        assert used(connection) == 50
+
+    @pytest.mark.parametrize("at_the_user", [True, False])
+    def test_is_not_passed_and_what_it_has_not_is_not_paid_for(self, fleet, connection, simulator, at_the_user):
+        # Given a user who has 12 left, by a limit of the user's own or of the plan
+        limit = json.dumps({"enrichments_limit": 20})
+        subscription = {"user_subscriptions": {"current_plan": "glow_up"}}
+        usage = {"enrichments_current_month": 8, **({"plan_features": limit} if at_the_user else {})}
+        insert_user(connection, user_usage=usage, **({} if at_the_user else subscription))
+        if not at_the_user:
+            connection.execute("UPDATE subscription_plans SET features = %s WHERE plan_key = 'glow_up'", (limit,))
+        job_id = searched(connection)
+        before = places(connection, job_id)
+        result = enriched(connection, job_id)["result"]
+        assert result == {"completed": 12, "failed": 0, "calls": 12, "more": False, "endReason": "plan_limit"}
+        # Then the first twelve are filled, and no other was looked up
+        filled_now = [one["enhancementStatus"] == "completed" for one in stored_creators(connection, job_id)]
+        assert filled_now == [True] * 12 + [False] * 33
+        assert (used(connection), sum(looked_up(simulator).values())) == (20, 12)
+        assert places(connection, job_id) == before
+        # When it is asked again, nothing is done; with a larger plan the rest is
+        assert enriched(connection, job_id)["result"]["endReason"] == "plan_limit"
+        connection.execute("UPDATE subscription_plans SET features = '{}'")
+        connection.execute("UPDATE user_usage SET plan_features = '{\"enrichments_limit\": -1}'")
+        assert enriched(connection, job_id)["result"]["completed"] == 33
+        assert used(connection) == 53
+
+    def test_is_not_passed_by_jobs_at_once(self, fleet, connection, simulator):
+        jobs = [searched(connection) for _ in range(3)]
+        limit = json.dumps({"enrichments_limit": 30})
+        insert_user(connection, user_usage={"plan_features": limit})
+        asked = [insert_background_job(connection, "enrich_creators", {"jobId": job_id}) for job_id in jobs]
+        eventually(lambda: all(background_is_final(connection, one) for one in asked))
+        rows = [background_job(connection, one) for one in asked]
+        assert [row["status"] for row in rows] == ["completed"] * 3
+        stored = [one for job_id in jobs for one in stored_creators(connection, job_id)]
+        assert sum(one["enhancementStatus"] == "completed" for one in stored) == 30
+        assert used(connection) == 30
+
+    def test_holds_against_whoever_counts_between_the_look_ups_and_the_filling(
+        self, fleet, connection, simulator, database_url
+    ):
+        job_id = searched(connection)
+        limit = json.dumps({"enrichments_limit": 30})
+        insert_user(connection, user_usage={"plan_features": limit})
+        # Given somebody who has just counted 27 and has not committed
+        with connect(database_url, "beside") as beside, beside.transaction():
+            beside.execute("UPDATE user_usage SET enrichments_current_month = 27")
+            background_id = insert_background_job(connection, "enrich_creators", {"jobId": job_id})
+            eventually(lambda: connection.execute(WAITS_FOR_US, (beside.info.backend_pid,)).fetchone() == (True,))
+        eventually(lambda: background_is_final(connection, background_id))
+        row = background_job(connection, background_id)
+        # Then only what was left is filled
+        assert (row["status"], row["result"]["completed"], row["result"]["endReason"]) == ("completed", 3, "plan_limit")
+        assert used(connection) == 30
+
+    def test_of_a_month_that_is_over_begins_anew(self, fleet, connection, simulator):
+        job_id = searched(connection)
+        limit = json.dumps({"enrichments_limit": 45})
+        last_month = "sql:date_trunc('month', worker.utc_now()) - interval '1 day'"
+        usage = {"enrichments_current_month": 40, "usage_creators_current_month": 7, "usage_reset_date": last_month}
+        insert_user(connection, user_usage={"plan_features": limit, **usage})
+        assert enriched(connection, job_id)["result"]["completed"] == 45
+        row = part(connection, "user_usage")
+        assert (row["enrichments_current_month"], row["usage_creators_current_month"]) == (45, 0)
+        (event,) = raised(connection, "usage_reset")
+        assert event["event_data"]["enrichmentsBefore"] == 40
+        assert event["event_data"]["creatorsBefore"] == 7
 
 
 class TestAJobThatCannotBeEnriched:

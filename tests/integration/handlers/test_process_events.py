@@ -1,6 +1,7 @@
 """``process_events``: events are handled in order for each aggregate, once, and a bad one holds up nobody else."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from db.queries.lanes import NewLane, ensure_lanes
 from db.session import connect
 from tests.integration.handlers.conftest import Engine
 from tests.integration.handlers.followed import queued, raised
-from worker.lanes import UNROUTABLE_JOB
+from tests.integration.handlers.mailing import new_user, sending_by, status_of
+from tests.mail_sinks import resend_sink
+from worker.lanes import UNROUTABLE_JOB, background_lane
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +28,7 @@ def happened(connection, event_type: str, aggregate: str = "user_1", /, data: An
         "aggregate_type": "user",
         "event_type": event_type,
         "event_data": json.dumps({"userId": aggregate} if data is None else data),
-        "timestamp": f"2026-11-20 10:{count // 60:02}:{count % 60:02}",
+        "timestamp": datetime.now(UTC).replace(tzinfo=None),
         "idempotency_key": f"key-{count}",
         "source_system": "user_action",
         **columns,
@@ -40,6 +43,24 @@ def standing(connection) -> dict[str, tuple[str, int]]:
     return {one["idempotency_key"]: (one["processing_status"], one["retry_count"]) for one in raised(connection)}
 
 
+AN_HOUR_AGO = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1)
+
+
+def mails_after(connection, moment: datetime) -> dict[tuple[str, str], timedelta]:
+    """How long after a moment each queued mail goes out, by user and type."""
+    rows = connection.execute(
+        "SELECT payload ->> 'userId', payload ->> 'type', scheduled_for - %s FROM background_jobs"
+        " WHERE job_type = 'send_email'",
+        (moment,),
+    ).fetchall()
+    return {(user, mail): after for user, mail, after in rows}
+
+
+def told(**counts: int) -> dict[str, int]:
+    """A run's result; what is not named is nothing."""
+    return {"completed": 0, "retried": 0, "failed": 0, "jobs": 0, "closed": 0, **counts}
+
+
 async def process(engine: Engine, **payload: Any) -> dict[str, Any]:
     row = await engine.run("process_events", payload)
     assert row["status"] == "completed", row["error"]
@@ -49,7 +70,7 @@ async def process(engine: Engine, **payload: Any) -> dict[str, Any]:
 class TestWhatFollows:
     async def test_a_trial_that_starts_is_its_mails(self, engine, connection):
         happened(connection, "trial_started")
-        assert await process(engine) == {"completed": 1, "retried": 0, "failed": 0, "jobs": 1}
+        assert await process(engine) == told(completed=1, jobs=1)
         assert queued(connection, "schedule_trial_emails") == [
             {"payload": {"userId": "user_1"}, "priority": 100, "delay": 0}
         ]
@@ -71,9 +92,122 @@ class TestWhatFollows:
         ((job),) = queued(connection, "finish_campaign")
         assert job["payload"] == {"jobId": "0b8e4f9e-6f0c-4a57-b0e4-56f0d0a4c001"}
 
-    async def test_an_event_that_nobody_waits_for_is_nothing(self, engine, connection):
-        happened(connection, "admin_action")
-        assert await process(engine) == {"completed": 1, "retried": 0, "failed": 0, "jobs": 0}
+    async def test_a_subscription_of_last_week_is_no_welcome(self, engine, connection):
+        old = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=7)
+        happened(connection, "subscription_created", timestamp=old)
+        assert await process(engine) == told(completed=1)
+
+
+class TestASignUp:
+    @pytest.mark.parametrize("event_type", ["user_created", "user_registered"])
+    async def test_is_a_welcome_and_a_reminder_that_count_from_it(self, engine, connection, event_type):
+        happened(connection, event_type, timestamp=AN_HOUR_AGO)
+        assert await process(engine) == told(completed=1, jobs=2)
+        assert mails_after(connection, AN_HOUR_AGO) == {
+            ("user_1", "welcome"): timedelta(minutes=10),
+            ("user_1", "abandonment"): timedelta(hours=2),
+        }
+
+    async def test_waits_as_long_as_the_application_configured(self, engine, connection):
+        for name, value in (("welcome_delay", "3h"), ("abandonment_delay", "2 days")):
+            connection.execute(
+                "INSERT INTO system_configurations (category, key, value, value_type)"
+                " VALUES ('email', %s, %s, 'duration')",
+                (name, value),
+            )
+        happened(connection, "user_created", timestamp=AN_HOUR_AGO)
+        await process(engine)
+        assert mails_after(connection, AN_HOUR_AGO) == {
+            ("user_1", "welcome"): timedelta(hours=3),
+            ("user_1", "abandonment"): timedelta(days=2),
+        }
+
+    async def test_told_under_both_names_is_one_mail_of_each_kind(self, engine, connection):
+        happened(connection, "user_created")
+        happened(connection, "user_registered", "row_1", {"userId": "user_1"})
+        happened(connection, "user_created", "user_2")
+        assert await process(engine) == told(completed=3, jobs=4)
+        assert len(queued(connection, "send_email")) == 4
+
+    async def test_of_long_ago_sends_no_mail_that_is_too_late(self, engine, connection):
+        # Given one whose welcome is a day late and whose reminder is not, and one of last month
+        now = datetime.now(UTC).replace(tzinfo=None)
+        happened(connection, "user_created", "user_1", timestamp=now - timedelta(hours=25))
+        happened(connection, "user_created", "user_2", timestamp=now - timedelta(days=30))
+        assert await process(engine) == told(completed=2, jobs=1)
+        ((job),) = queued(connection, "send_email")
+        assert job["payload"] == {"userId": "user_1", "type": "abandonment"}
+
+    async def test_without_a_user_says_so(self, engine, connection):
+        happened(connection, "user_created", "row_1", {}, aggregate_type="account")
+        assert await process(engine) == told(retried=1)
+        assert "event_data.userId" in raised(connection)[0]["error"]
+
+    @pytest.mark.parametrize(
+        ("step", "trial", "paid", "status"),
+        [
+            ("pending", "pending", "none", "sent"),
+            ("completed", "pending", "none", "cancelled"),
+            ("step-1", "active", "trialing", "cancelled"),
+            ("step-1", "pending", "active", "cancelled"),
+        ],
+    )
+    async def test_reminds_only_who_has_not_finished_by_then(
+        self, engine, connection, monkeypatch, step, trial, paid, status
+    ):
+        # Given a user who has just signed up
+        user = new_user(connection, "pending", subscription="none")
+        happened(connection, "user_created", user)
+        await process(engine)
+        # When the user comes so far before the mails are due
+        connection.execute("UPDATE users SET onboarding_step = %s", (step,))
+        connection.execute("UPDATE user_subscriptions SET trial_status = %s, subscription_status = %s", (trial, paid))
+        ensure_lanes(connection, [NewLane(background_lane("send_email"), 8, 8)])
+        with resend_sink() as sink, sending_by(monkeypatch, RESEND_API_KEY="re_1", RESEND_BASE_URL=sink.url):
+            engine.adopt()
+            engine.make_due()
+            await engine.work_off("send_email")
+        assert status_of(connection, user, "welcome") == "sent"
+        assert status_of(connection, user, "abandonment") == status
+
+
+class TestAnEventOfOthers:
+    @pytest.mark.parametrize("event_type", ["admin_action", "payment_failed", "trial_expired", "of_another_service"])
+    async def test_is_left_to_them_and_holds_nothing_up(self, engine, connection, event_type):
+        theirs = happened(connection, event_type)
+        ours = happened(connection, "trial_started")
+        for _ in range(2):
+            await process(engine, batch=1)
+        assert standing(connection) == {theirs: ("pending", 0), ours: ("completed", 0)}
+
+    async def test_leaves_room_in_a_batch(self, engine, connection):
+        for _ in range(5):
+            happened(connection, "admin_action")
+        happened(connection, "trial_started")
+        assert await process(engine, batch=2) == told(completed=1, jobs=1)
+
+
+class TestAnEventOfTrawlerThatAsksForNothing:
+    @pytest.mark.parametrize("event_type", ["provider_paused", "provider_drift", "configuration_invalid"])
+    async def test_is_closed(self, engine, connection, event_type):
+        happened(connection, event_type, source_system="trawler")
+        assert await process(engine) == told(closed=1)
+        (event,) = raised(connection)
+        assert (event["processing_status"], event["processed_at"] is not None) == ("completed", True)
+
+    async def test_holds_up_no_event_of_its_aggregate_though_somebody_reads_it(self, engine, connection, database_url):
+        told_people = happened(connection, "provider_paused", source_system="trawler")
+        after = happened(connection, "trial_started")
+        with connection.transaction():
+            connection.execute("SELECT FROM events WHERE idempotency_key = %s FOR UPDATE", (told_people,))
+            await process_beside(engine, database_url)
+        assert standing(connection) == {told_people: ("pending", 0), after: ("completed", 0)}
+
+    async def test_is_closed_in_batches_and_no_more_than_are_asked_for(self, engine, connection):
+        for _ in range(7):
+            happened(connection, "provider_paused", source_system="trawler")
+        assert await process(engine, batch=2, most=5) == told(closed=5)
+        assert await process(engine, batch=2) == told(closed=2)
 
 
 class TestOnce:
@@ -153,7 +287,7 @@ class TestAnEventThatCannotBeHandled:
         poison = happened(connection, "subscription_created", "sub_1", {}, aggregate_type="subscription")
         after = happened(connection, "trial_started", "sub_1", {"userId": "u"}, aggregate_type="subscription")
         others = [happened(connection, "trial_started", f"user_{n}") for n in range(5)]
-        assert await process(engine, batch=1) == {"completed": 5, "retried": 1, "failed": 0, "jobs": 5}
+        assert await process(engine, batch=1) == told(completed=5, retried=1, jobs=5)
         stands = standing(connection)
         assert (stands[poison], stands[after]) == (("pending", 1), ("pending", 0))
         assert {stands[key] for key in others} == {("completed", 0)}
@@ -167,7 +301,7 @@ class TestAnEventThatCannotBeHandled:
         after = happened(connection, "trial_started", "sub_1", {"userId": "u"}, aggregate_type="subscription")
         for _ in range(4):
             assert (await process(engine))["completed"] == 0
-        assert await process(engine) == {"completed": 1, "retried": 0, "failed": 1, "jobs": 1}
+        assert await process(engine) == told(completed=1, failed=1, jobs=1)
         assert standing(connection) == {poison: ("failed", 5), after: ("completed", 0)}
 
     async def test_once_mended_is_handled(self, engine, connection):
@@ -183,7 +317,7 @@ class TestAnEventThatCannotBeHandled:
         connection.execute("ALTER TABLE background_jobs ADD CHECK (job_type <> 'send_email')")
         happened(connection, "subscription_created", "sub_1", {"userId": "u"}, aggregate_type="subscription")
         happened(connection, "trial_started")
-        assert await process(engine) == {"completed": 1, "retried": 1, "failed": 0, "jobs": 1}
+        assert await process(engine) == told(completed=1, retried=1, jobs=1)
         assert connection.execute("SELECT count(*) FROM worker.enqueue_keys").fetchone() == (1,)
 
 
