@@ -1,5 +1,6 @@
 """How a worker hears of wake-ups: at once, and without asking again and again."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -27,9 +28,19 @@ def client(redis_url):
 
 
 @pytest.fixture
-def thread():
+def take():
+    """Takes a consumer's next wake-up in a thread, which ends with the test whatever came."""
+    over = threading.Event()
+
+    def next_of(consumer):
+        while not over.is_set():
+            if (message := next(consumer)) is not None:
+                return message
+        return None
+
     with ThreadPoolExecutor(1) as threads:
-        yield threads
+        yield lambda consumer: threads.submit(next_of, consumer)
+        over.set()
 
 
 def calls(client, command: str) -> int:
@@ -41,10 +52,10 @@ def waits(client) -> bool:
     return any(one["cmd"] == "blmove" for one in client.client_list())
 
 
-def test_a_consumer_waits_in_redis_and_takes_the_wake_up_that_comes(client, thread):
+def test_a_consumer_waits_in_redis_and_takes_the_wake_up_that_comes(client, take):
     consumer = make_broker(client).consume(LANE, prefetch=1)
     # Given a consumer that has found nothing
-    next_one = thread.submit(lambda: next(one for one in consumer if one is not None))
+    next_one = take(consumer)
     eventually(lambda: waits(client))
     fetched = calls(client, "evalsha")
     # When a wake-up comes
@@ -55,18 +66,20 @@ def test_a_consumer_waits_in_redis_and_takes_the_wake_up_that_comes(client, thre
     assert WakeUps(client).queued(LANE) == 0
 
 
-def test_a_consumer_whose_places_are_taken_goes_on_when_one_is_acknowledged(client, thread):
+def test_a_consumer_whose_places_are_taken_goes_on_when_one_is_acknowledged(client, take, monkeypatch):
+    # So long that only the acknowledgement can be what it went on for.
+    monkeypatch.setattr("worker.broker.LOOK_SECONDS", 30.0)
     consumer = make_broker(client).consume(LANE, prefetch=1)
     WakeUps(client).send(LANE, 2)
     first = next(consumer)
-    second = thread.submit(lambda: next(one for one in consumer if one is not None))
+    second = take(consumer)
     consumer.ack(first)
     assert second.result(10).message_id != first.message_id
 
 
-def test_wake_ups_keep_their_order_while_others_wait_for_them(client, thread):
+def test_wake_ups_keep_their_order_while_others_wait_for_them(client, take):
     broker, sender = make_broker(client), WakeUps(client)
-    waiting = thread.submit(lambda: next(one for one in broker.consume(LANE, prefetch=1) if one is not None))
+    waiting = take(broker.consume(LANE, prefetch=1))
     eventually(lambda: waits(client))
     sender.send(LANE, 3)
     taken = [waiting.result(10), *(next(broker.consume(LANE, prefetch=1)) for _ in range(2))]
