@@ -209,13 +209,13 @@ def test_a_job_whose_providers_all_refuse_waits_and_goes_back_to_the_one_that_is
 
 
 def test_a_row_may_name_its_providers_in_order(fleet, connection, simulator):
-    simulator.set_fault("quota_gone", RESEARCH_PATH, after=1)
+    simulator.set_fault("bad_key", RESEARCH_PATH, after=1)
     job_id = put_in(connection, search_params={"provider": [B, A]})
     eventually(lambda: is_final(connection, job_id))
     pages = providers_of_pages(connection, job_id)
     assert pages[0] == B
     assert set(pages[1:]) == {A}
-    assert events_of(connection, job_id) == [(B, A, "daily_quota")]
+    assert events_of(connection, job_id) == [(B, A, "bad_token")]
     assert_counters_are_true(connection, job_id)
 
 
