@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from scripts.ops import config, control, enqueue, health, jobs, quarantine, recording, schedules, spend
+from scripts.ops import config, control, enqueue, health, jobs, quarantine, recording, schedules, spend, user_profiles
 
 COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "enqueue": enqueue.enqueue,
@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "replay": quarantine.replay,
     "record": recording.record,
     "spend": spend.spend,
+    "migrate-user-profiles": user_profiles.migrate_user_profiles,
 }
 
 app = typer.Typer(help="Look at jobs and mend them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)

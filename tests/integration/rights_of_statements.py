@@ -9,11 +9,16 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.fleet import ROOT
 
-OF_THE_OWNER = {"scripts/migrate.py", "scripts/demo.py", "scripts/demo_screen.py"}
-"""They run as the owner of the schema."""
+OF_THE_OWNER = {
+    *("scripts/migrate.py", "scripts/demo.py", "scripts/demo_screen.py"),
+    # The move of users from the older layout is made once; it makes a table, and writes users whom a fleet only reads.
+    *("scripts/ops/user_profiles.py", "actors/user_profiles"),
+}
+"""Modules and packages that run as the owner of the schema."""
 
 ANY_JOB_TABLE = re.compile(r"public\.\{(?:job_table|table)\}|\{_TABLES\[table\]\}")
 BY_PARTS = {
@@ -101,7 +106,7 @@ def _statements() -> Iterator[str]:
     waiting: set[str] = set()
     for folder in ("worker", "actors", "scripts"):
         for path in (ROOT / folder).rglob("*.py"):
-            if str(path.relative_to(ROOT)) not in OF_THE_OWNER:
+            if not _of_the_owner(path):
                 tree = ast.parse(path.read_text(encoding="utf-8"))
                 waiting |= _named(tree)
                 yield from _texts(tree)
@@ -111,6 +116,10 @@ def _statements() -> Iterator[str]:
         for statement in definitions[name]:
             waiting |= _named(statement) - reached
             yield from _texts(statement)
+
+
+def _of_the_owner(path: Path) -> bool:
+    return any(path.is_relative_to(ROOT / one) for one in OF_THE_OWNER)
 
 
 def _defined(statement: ast.stmt) -> list[str]:

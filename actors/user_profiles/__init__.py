@@ -1,0 +1,1 @@
+"""The move of the older one-table layout of users into the five tables."""
