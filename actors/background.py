@@ -17,6 +17,7 @@ from worker.clock import monotonic
 from worker.completing import NotOurs
 from worker.errors import FailJob, RetryJob, WaitJob
 from worker.job_states import Decision, Ending, JobStatus, cancelled
+from worker.lanes import job_type_of
 from worker.leases import Lease
 
 log = structlog.get_logger()
@@ -25,8 +26,10 @@ log = structlog.get_logger()
 async def work_background_lane(runtime: Runtime, lane: str) -> None:
     """Claim and run batches of the lane until there is none or a slice's time is used up."""
     started = monotonic()
+    handler = runtime.handlers.get(job_type_of(lane))
+    at_once = (handler.at_once if handler else None) or runtime.settings.background_batch
     while not runtime.stopping.is_set() and monotonic() - started < runtime.settings.slice_seconds:
-        leases = await runtime.claim(lane, runtime.settings.background_batch)
+        leases = await runtime.claim(lane, at_once)
         if not leases:
             return
         await work_background_tasks(runtime, leases)

@@ -42,6 +42,8 @@ class Verdict(StrEnum):
     """Only a part of it was kept, so no parser can read it."""
     OVER_TARGET = "over_target"
     """It is readable and new, and the job has all that it asked for."""
+    OVER_PLAN = "over_plan"
+    """It is readable and new, and the user's plan has nothing left of this month."""
     NO_PARSER = "no_parser"
     """No adapter of this release reads its provider's endpoint for this kind of job."""
 
@@ -68,10 +70,13 @@ class _Read:
     alias: str
 
 
-def replay_job(connection: Connection, task_id: int, job_id: str, choice: Choice, *, dry_run: bool) -> Replay:
+def replay_job(
+    connection: Connection, task_id: int, job_id: str, choice: Choice, *, unplanned: int = -1, dry_run: bool
+) -> Replay:
     """Replay one job's items, some hundred in a transaction; with ``dry_run`` nothing is written.
 
-    A job that a worker has at that moment is left alone, as only the lease's holder may store its creators.
+    A job that a worker has at that moment is left alone, as only the lease's holder may store its creators. What is
+    stored counts against the user's plan; ``unplanned`` is the limit of a user of whom none is known, -1 for none.
     """
     told = Replay(job_id)
     after: int | None = 0
@@ -79,7 +84,7 @@ def replay_job(connection: Connection, task_id: int, job_id: str, choice: Choice
         while after is not None and told.left is None:
             try:
                 with connection.transaction():
-                    after = _replay_some(connection, task_id, choice, after, told)
+                    after = _replay_some(connection, task_id, choice, after, unplanned, told)
             except LockNotAvailable:
                 told.left = "locked"
             except InvalidJob as error:
@@ -87,7 +92,9 @@ def replay_job(connection: Connection, task_id: int, job_id: str, choice: Choice
     return told
 
 
-def _replay_some(connection: Connection, task_id: int, choice: Choice, after: int, told: Replay) -> int | None:
+def _replay_some(
+    connection: Connection, task_id: int, choice: Choice, after: int, unplanned: int, told: Replay
+) -> int | None:
     """Replay the items beyond an id; give the id to go on from, None at the end."""
     job = replaying.hold(connection, task_id)
     if isinstance(job, str):
@@ -96,16 +103,30 @@ def _replay_some(connection: Connection, task_id: int, choice: Choice, after: in
     items = replaying.items_after(connection, task_id, choice, after, AT_ONCE)
     if not items:
         return None
-    verdicts, kept, keys = _judge(connection, task_id, job, items, told)
-    replaying.put_back(connection, task_id, [(one.id, one.page, verdicts[one.id]) for one in items], kept, keys)
+    plan_left = replaying.plan_left(connection, job.user_id, unplanned)
+    verdicts, kept, keys = _judge(connection, task_id, job, plan_left, items, told)
+    replaying.put_back(
+        connection,
+        task_id,
+        job.job_table,
+        [(one.id, one.page, verdicts[one.id]) for one in items],
+        kept,
+        keys,
+        unplanned,
+    )
     told.verdicts = dict(Counter(told.verdicts) + Counter(map(str, verdicts.values())))
     return items[-1].id
 
 
 def _judge(
-    connection: Connection, task_id: int, job: HeldJob, items: Sequence[SetAside], told: Replay
-) -> tuple[dict[int, Verdict], list[str], list[str]]:
-    """Each item's verdict; the documents to store; their dedupe keys."""
+    connection: Connection,
+    task_id: int,
+    job: HeldJob,
+    plan_left: int | None,
+    items: Sequence[SetAside],
+    told: Replay,
+) -> tuple[dict[int, Verdict], list[tuple[str, str]], list[str]]:
+    """Each item's verdict; the documents to store, by their key; all dedupe keys."""
     query = read_query(
         job.platform, job.keywords, job.target_username, job.region, job.target_results, job.search_params
     )
@@ -125,7 +146,7 @@ def _judge(
     seen = replaying.known_keys(connection, task_id, sorted(asked))
     profiles = replaying.kept_profiles(connection, query.platform, sorted({one.item.key for one in readable}))
     room = job.target_results - job.processed_results
-    kept: list[str] = []
+    kept: list[tuple[str, str]] = []
     keys: list[str] = []
     for one in readable:
         if one.key in seen or one.alias in seen:
@@ -134,9 +155,11 @@ def _judge(
             verdict = Verdict.FILTERED
         elif len(kept) >= room:
             verdict = Verdict.OVER_TARGET
+        elif plan_left is not None and len(kept) >= plan_left:
+            verdict = Verdict.OVER_PLAN
         else:
             verdict = Verdict.STORED
-            kept.append(document)
+            kept.append((one.key, document))
             new = [key for key in (one.key, one.alias) if key]
             keys += new
             seen |= set(new)

@@ -17,6 +17,7 @@ from actors.shape_watch import ShapeWatch
 from db.session import Pool, make_pool
 from worker.boot import Boot
 from worker.claiming import claim
+from worker.completions import Completions
 from worker.configuration import Configuration
 from worker.configuration_keys import STANDARD_JOB_TIMEOUT
 from worker.heartbeat import Heartbeat
@@ -32,6 +33,7 @@ class Runtime(dramatiq.Middleware):
     """Starts with dramatiq's worker and ends with it. Must stand after ``AsyncIO``, whose event loop it uses."""
 
     pool: Pool
+    completions: Completions
     configuration: Configuration
     providers: Providers
     call_places: asyncio.Semaphore
@@ -115,6 +117,7 @@ class Runtime(dramatiq.Middleware):
         self.call_places = asyncio.Semaphore(self.settings.provider_connections)
         self.pool = make_pool(self._database_url, "trawler worker", self.settings.database_connections)
         await self.pool.open()
+        self.completions = Completions(self.pool)
         self.configuration = Configuration(self.pool)
         limits = make_limits(self.settings, self._redis_url, self.owner, self.pool)
         self.limits = limits

@@ -1,4 +1,4 @@
-"""A slice of a scraping job: from the row to a decision."""
+"""A slice of a scraping job or a search: from the row to a decision."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ import psycopg
 import structlog
 
 from actors.calling import Caller
+from actors.loading import load_work
 from actors.metering import Meter
 from actors.page_loop import PageLoop
 from actors.provider_order import adapters_of
@@ -14,7 +15,6 @@ from actors.runtime import Runtime
 from actors.segments import Segments
 from actors.slices import run_settled
 from actors.storing import PageStore
-from db.queries.claiming import load_scraping_work
 from db.queries.spending import record_spend
 from platforms.contract import Adapter
 from platforms.cursor import read
@@ -47,11 +47,10 @@ async def work_scraping_task(runtime: Runtime, lease: Lease) -> None:
 
 
 async def _run_slice(runtime: Runtime, lease: Lease) -> Decision:
-    async with runtime.pool.connection() as connection:
-        work = await load_scraping_work(connection, lease.task_id, runtime.settings.unplanned_creators)
-    if work is None or work.status != JobStatus.PROCESSING:
-        return Decision(Ending.OUTSIDE, "row_changed")
     try:
+        work = await load_work(runtime, lease)
+        if work is None or work.status != JobStatus.PROCESSING:
+            return Decision(Ending.OUTSIDE, "row_changed")
         query = read_query(
             work.platform,
             work.keywords,

@@ -23,24 +23,25 @@ async def run_settled(runtime: Runtime, lease: Lease, work: Callable[[Lease], Aw
     """Work one slice under a lease and settle it. A slice that hangs is ended and its lease left to the sweep."""
     runtime.heartbeat.add(lease)
     try:
-        with structlog.contextvars.bound_contextvars(task=lease.task_id, job=lease.job_id, epoch=lease.epoch):
-            slice_ = asyncio.ensure_future(_decide(runtime, lease, work))
-            loop = asyncio.get_running_loop()
-            lease.when_abandoned(lambda: loop.call_soon_threadsafe(slice_.cancel))
-            try:
-                decision = await slice_
-            except asyncio.CancelledError:
-                if not slice_.cancelled():
-                    slice_.cancel()
-                    raise
-                decision = Decision(Ending.LOST, "slice_hung")
-            await settle(runtime.pool, lease, runtime.owner, decision)
+        slice_ = asyncio.ensure_future(_decide(runtime, lease, work))
+        loop = asyncio.get_running_loop()
+        lease.when_abandoned(lambda: loop.call_soon_threadsafe(slice_.cancel))
+        try:
+            decision = await slice_
+        except asyncio.CancelledError:
+            if not slice_.cancelled():
+                slice_.cancel()
+                raise
+            decision = Decision(Ending.LOST, "slice_hung")
+        await settle(runtime.pool, lease, runtime.owner, decision, runtime.completions)
     finally:
         runtime.heartbeat.remove(lease)
         runtime.slice_ended()
 
 
 async def _decide(runtime: Runtime, lease: Lease, work: Callable[[Lease], Awaitable[Decision]]) -> Decision:
+    # The slice is a task, and so has a log context of its own that ends with it.
+    structlog.contextvars.bind_contextvars(task=lease.task_id, job=lease.job_id, epoch=lease.epoch)
     try:
         return await work(lease)
     except psycopg.OperationalError as error:

@@ -100,6 +100,7 @@ class PageStore:
             self.pool,
             self.lease,
             PageWrite(
+                job_table=self.lease.job_table,
                 task_id=self.lease.task_id,
                 token=self.lease.token,
                 seq=place.seq,

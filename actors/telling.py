@@ -7,6 +7,7 @@ import structlog
 
 from actors.segments import FailedOver
 from db.queries.events import NewEvent, raise_event
+from db.queries.searching import search_id
 from db.session import Pool
 from worker.leases import Lease
 
@@ -19,20 +20,24 @@ async def tell_of_failover(pool: Pool, lease: Lease, moved: FailedOver) -> None:
     Told when the new provider has given a page, before that page is stored: a worker that dies in between tells it
     again, under the same key. A table of events that refuses it does not hold up the job.
     """
-    event = NewEvent(
-        "scraping_job",
-        lease.job_id,
-        "provider_failed_over",
-        f"provider_failed_over:{lease.job_id}:{moved.number}:{moved.before}:{moved.to}",
-        {"from": moved.before, "to": moved.to, "reason": moved.reason, "detail": moved.detail, "segment": moved.number},
-    )
+    key = f"provider_failed_over:{lease.job_id}:{moved.number}:{moved.before}:{moved.to}"
+    told = {
+        "from": moved.before,
+        "to": moved.to,
+        "reason": moved.reason,
+        "detail": moved.detail,
+        "segment": moved.number,
+    }
     try:
         async with pool.connection() as connection:
-            await raise_event(connection, event)
+            kind, name = "scraping_job", lease.job_id
+            if lease.job_table == "search_jobs":
+                kind, name = "search_job", await search_id(connection, lease.job_id) or lease.job_id
+            await raise_event(connection, NewEvent(kind, name, "provider_failed_over", key, told))
     except psycopg.OperationalError:
         raise
     except psycopg.Error as error:
-        log.warning("event_not_raised", event_type=event.event_type, key=event.key, error=str(error))
+        log.warning("event_not_raised", event_type="provider_failed_over", key=key, error=str(error))
 
 
 def tell_of_nothing(lease: Lease, asked: Sequence[str], reason: str) -> None:

@@ -35,7 +35,7 @@ def insert_background_job(connection: psycopg.Connection, job_type: str, payload
 
 def background_job(connection: psycopg.Connection, job_id: str) -> dict[str, Any]:
     """The row as the application reads it, without its payload, which Python may not be able to hold."""
-    return _one(
+    return one_row(
         connection,
         "SELECT id, job_type, status, qstash_message_id, priority, max_retries, retry_count, scheduled_for, started_at,"
         " completed_at, failed_at, error, result, created_at, updated_at FROM background_jobs WHERE id = %s::uuid",
@@ -50,12 +50,12 @@ def background_is_final(connection: psycopg.Connection, job_id: str) -> bool:
 
 def job(connection: psycopg.Connection, job_id: str) -> dict[str, Any]:
     """The row as the application reads it."""
-    return _one(connection, "SELECT * FROM scraping_jobs WHERE id = %s::uuid", job_id)
+    return one_row(connection, "SELECT * FROM scraping_jobs WHERE id = %s::uuid", job_id)
 
 
 def task(connection: psycopg.Connection, job_id: str) -> dict[str, Any]:
     """The engine's record of a job."""
-    return _one(connection, "SELECT * FROM worker.tasks WHERE job_id = %s", job_id)
+    return one_row(connection, "SELECT * FROM worker.tasks WHERE job_id = %s", job_id)
 
 
 def state(connection: psycopg.Connection, job_id: str) -> str | None:
@@ -110,7 +110,8 @@ def assert_counters_are_true(connection: psycopg.Connection, job_id: str) -> Non
     assert [seq for seq, _ in pages] == list(range(1, len(pages) + 1))
 
 
-def _one(connection: psycopg.Connection, statement: str, key: str) -> dict[str, Any]:
+def one_row(connection: psycopg.Connection, statement: str, key: str) -> dict[str, Any]:
+    """The one row that a statement finds by a key."""
     with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
         found = cursor.execute(statement.encode(), (key,)).fetchone()
     assert found is not None, f"no row for {key}"

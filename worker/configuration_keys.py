@@ -148,6 +148,9 @@ CANCELLED_RETENTION_DAYS: Final = Key(
 TIMEOUT_RETENTION_DAYS: Final = Key(
     "cleanup.timeout_jobs_retention_days", NUMBER, 7, "age at which a job that ended as `timeout` may go", least=1
 )
+EVENT_RETENTION_DAYS: Final = Key(
+    "event_sourcing.event_retention_days", NUMBER, 365, "age at which events that Trawler raised may go", least=30
+)
 KEYS: Final[dict[str, Key[Any]]] = {
     key.name: key
     for key in (
@@ -163,6 +166,7 @@ KEYS: Final[dict[str, Key[Any]]] = {
         ERROR_RETENTION_DAYS,
         CANCELLED_RETENTION_DAYS,
         TIMEOUT_RETENTION_DAYS,
+        EVENT_RETENTION_DAYS,
     )
 }
 """Every key by its name."""

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias, TypeVar
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
-from db.queries import enqueueing
+from db.queries import enqueueing, searching
 from db.queries.enqueueing import NewScrapingJob
 from worker.broker import WakeUps
+from worker.lanes import search_lane
 
 Wanted = TypeVar("Wanted")
 Insert: TypeAlias = Callable[[Connection, Wanted, str | None], tuple[str, str | None] | None]
@@ -85,6 +86,40 @@ def enqueue_background_job(
         raise ValueError(f"scheduled_for is {scheduled_for.isoformat()} without a time zone; expected one, e.g. UTC")
     wanted = enqueueing.NewBackgroundJob(job_type, payload, priority, max_retries, scheduled_for)
     return _enqueue(connection, enqueueing.insert_background_job, wanted, idempotency_key)
+
+
+def enqueue_search(
+    connection: Connection,
+    *,
+    search_id: str,
+    platform: str,
+    total_count: int,
+    keywords: Sequence[str] | None = None,
+    target_username: str | None = None,
+    campaign_id: str | None = None,
+    user_id: str | None = None,
+    region: str | None = None,
+    search_params: Mapping[str, Any] | None = None,
+) -> Enqueued:
+    """Insert a ``search_jobs`` row and what it asks for on the caller's connection, without committing.
+
+    The id is the idempotency key: a second call with it changes nothing. ``user_id`` is who is charged, where the
+    campaign does not say. For the rest see `enqueue_scraping_job`.
+    """
+    wanted = searching.NewSearch(
+        search_id,
+        platform,
+        total_count,
+        keywords,
+        target_username,
+        campaign_id,
+        user_id,
+        region,
+        search_params,
+    )
+    with _in_the_caller_s_transaction(connection):
+        created = searching.insert_search(connection, wanted)
+    return Enqueued(search_id, search_lane(platform.strip().lower()) if created else None, created)
 
 
 @contextmanager

@@ -42,7 +42,8 @@ MOVES: Final[dict[tuple[TaskState, TaskState], str]] = {
 class JobStatus(StrEnum):
     """What ``scraping_jobs.status`` may hold by us; any other word is the application's and is never touched.
 
-    ``background_jobs`` says ``failed`` for ``error``, and is ``pending`` again between two attempts.
+    ``background_jobs`` says ``failed`` for ``error``, and is ``pending`` again between two attempts. ``search_jobs``
+    says ``queued`` for ``pending``.
     """
 
     PENDING = "pending"
@@ -50,6 +51,10 @@ class JobStatus(StrEnum):
     COMPLETED = "completed"
     ERROR = "error"
     TIMEOUT = "timeout"
+
+
+WAITING_WORDS: Final = (JobStatus.PENDING.value, "queued")
+"""Words of a row that waits to be run; the second is that of ``search_jobs``."""
 
 
 class Ending(StrEnum):

@@ -9,6 +9,15 @@ def scraping_lane(platform: str) -> str:
     return f"scrape.{platform}"
 
 
+UNROUTABLE_SEARCH = "search.unroutable"
+"""Searches whose platform no adapter serves."""
+
+
+def search_lane(platform: str) -> str:
+    """The lane of a platform's searches, given lower-cased; a release that knows none of them does not serve it."""
+    return f"search.{platform}"
+
+
 UNROUTABLE_JOB = "job.unroutable"
 """Background jobs of a type that no handler serves."""
 
@@ -16,6 +25,11 @@ UNROUTABLE_JOB = "job.unroutable"
 def background_lane(job_type: str) -> str:
     """The lane of a background job type."""
     return f"job.{job_type}"
+
+
+def job_type_of(lane: str) -> str:
+    """The job type that a lane of background jobs is for."""
+    return lane.removeprefix("job.")
 
 
 def is_background(lane: str) -> bool:

@@ -1,15 +1,16 @@
 """What a process knows of itself: where it runs, which release it is, how much memory it holds."""
 
+import contextlib
 import os
 import resource
 import socket
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from db.queries.beating import Sign
 
 HOST = socket.gethostname()
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def release() -> str:
@@ -24,9 +25,13 @@ def release() -> str:
 
 def rss_mb() -> int:
     """Memory this process holds, in MB; its highest so far where the system does not tell the present one."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+    # Asked twice a slice, so it takes the shortest way.
+    with contextlib.suppress(OSError):
+        statm = os.open("/proc/self/statm", os.O_RDONLY)
+        try:
+            return int(os.read(statm, 100).split()[1]) * PAGE_BYTES // 1_000_000
+        finally:
+            os.close(statm)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (1_000_000 if sys.platform == "darwin" else 1_000)
 

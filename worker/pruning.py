@@ -22,6 +22,7 @@ class Pruned:
     enqueue_keys: int
     creator_profiles: int
     tenant_turns: int
+    searches: int
 
 
 def prune(
@@ -39,9 +40,9 @@ def prune(
     A closed task goes ``closed_after`` its end when its row is final or gone; a job retried after that starts without
     its checkpoint, so the age must outlast every retry. A parked task goes when its row is gone. Open tasks stay; of
     their attempts those older than ``attempts_after`` go, save the newest 20 of each. Turns of tenants without open
-    tasks go ``closed_after`` they were last served. A task takes some thousand rows along: keep ``batch`` in the
-    hundreds. The connection is in autocommit, so that each statement is a transaction of its own; any number of
-    processes may prune at once.
+    tasks go ``closed_after`` they were last served, and what a search asked for once its row and task are gone. A task
+    takes some thousand rows along: keep ``batch`` in the hundreds. The connection is in autocommit, so that each
+    statement is a transaction of its own; any number of processes may prune at once.
     """
     return Pruned(
         tasks=_closed_tasks(connection, closed_after, batch, most_batches),
@@ -53,6 +54,7 @@ def prune(
             lambda: pruning.delete_profiles(connection, profiles_after, batch), batch, most_batches
         ),
         tenant_turns=_in_batches(lambda: pruning.delete_turns(connection, closed_after, batch), batch, most_batches),
+        searches=_in_batches(lambda: pruning.delete_searches(connection, closed_after, batch), batch, most_batches),
     )
 
 

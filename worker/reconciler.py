@@ -1,6 +1,7 @@
 """Keeps the tasks true to the rows, and the wake-ups true to the tasks. Any number may run; each statement is safe."""
 
 import dataclasses
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -15,6 +16,7 @@ from db.queries import adopting, beating, lanes, scheduling, sweeping
 from db.session import connect
 from worker.broker import WakeUps
 from worker.clock import monotonic
+from worker.lanes import is_background
 from worker.missing_schema import tell_if_back, tell_if_missing
 from worker.processes import sign
 from worker.pruning import prune
@@ -58,6 +60,7 @@ class Reconciler:
         self._next_slow = self._next_sweep = self._next_beat = 0.0
         self._sweep_leases_from = 0.0
         self._redis_away = False
+        self._job_tables: list[str] = []
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop; a database that goes away is waited for.
@@ -83,6 +86,7 @@ class Reconciler:
     def _connected(self, connection: Connection) -> None:
         lanes.ensure_lanes(connection, [self._limits(name) for name in self._lanes])
         ensure_schedules(connection, self._schedules)
+        self._job_tables = adopting.job_tables(connection)
         tell_if_back()
         # After an outage every lease looks dead at once: living workers get one lease's time to beat first.
         self._sweep_leases_from = monotonic() + self._settings.lease_seconds
@@ -94,7 +98,7 @@ class Reconciler:
         if now >= self._next_beat:
             beating.tick(connection, sign(self._owner, "reconciler"))
             self._next_beat = now + BEAT_SECONDS
-        for table in adopting.JOB_TABLES:
+        for table in self._job_tables:
             while adopting.adopt_from_inbox(connection, table, BATCH)[0] == BATCH:
                 pass
         if now >= self._next_slow:
@@ -138,7 +142,8 @@ class Reconciler:
             log.warning(
                 "trigger_missing", error=str(error).strip(), consequence="new rows are found by the sweep alone"
             )
-        for table in adopting.JOB_TABLES:
+        self._job_tables = adopting.job_tables(connection)
+        for table in self._job_tables:
             while len(adopting.adopt_missed(connection, table, BATCH)) == BATCH:
                 pass
         while adopting.follow_changes(connection, BATCH) == BATCH:
@@ -163,7 +168,9 @@ class Reconciler:
         wanted = lanes.wanted_wakeups(connection)
         try:
             for lane, count in wanted.items():
-                self._wakeups.top_up(lane, count)
+                # A slot takes at least a batch of background jobs; more wake-ups would only cost empty claims.
+                taken_at_once = self._settings.background_batch if is_background(lane) else 1
+                self._wakeups.top_up(lane, math.ceil(count / taken_at_once))
         except redis.RedisError as error:
             if not self._redis_away:
                 log.error("redis_away", error=str(error))

@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     schedules: bool = True
     """Whether the reconciler makes the schedules that handlers name, where they are missing."""
     background_batch: Annotated[int, Field(ge=1, le=500)] = 10
-    """Background jobs one slot claims and runs at once."""
+    """Background jobs one slot claims and runs at once, where their handler names no other number."""
 
     users_without_plan: Literal["unlimited", "refused"] = "unlimited"
     """What a user gets of whom the tables hold no limit or no counter; ``refused`` is no creators at all."""

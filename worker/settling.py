@@ -11,6 +11,7 @@ from psycopg.errors import ProgramLimitExceeded
 from db.queries import settling
 from db.session import Pool, storable
 from worker.clock import monotonic
+from worker.completions import Completions
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
 from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
@@ -46,9 +47,12 @@ def settlement_of(lease: Lease, owner: str, decision: Decision) -> settling.Sett
     )
 
 
-async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> None:
+async def settle(
+    pool: Pool, lease: Lease, owner: str, decision: Decision, completions: Completions | None = None
+) -> None:
     """Close the task or give it back, as decided; write nothing when authority was lost or all is written already.
 
+    With ``completions`` a background job that is completed is written together with others of its process.
     A reply that was lost is asked for again with the same token while the lease lasts; after that the sweep takes the
     task, which costs a crash count and nothing else.
     """
@@ -60,12 +64,32 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
         log.info("slice_settled", **about, ending=decision.ending, reason=decision.reason)
         return
     settlement = settlement_of(lease, owner, decision)
-    repeated = False
+    written: settling.Settlement | None = settlement
+    if completions is None or not completions.takes(settlement):
+        written = await _write(pool, lease, settlement)
+    elif not await completions.write(settlement):
+        # What the group does not tell of may be written all the same, where the reply to it was lost.
+        written = await _write(pool, lease, settlement, asked_before=True)
+    if written is not None:
+        tell = log.warning if written.outcome in (Ending.ERROR, Ending.RETRY) else log.info
+        tell("slice_settled", **about, ending=written.outcome, reason=written.reason, detail=written.detail)
+
+
+async def _write(
+    pool: Pool, lease: Lease, settlement: settling.Settlement, *, asked_before: bool = False
+) -> settling.Settlement | None:
+    """What is written of the slice in the end; None where nothing is, of which the log tells."""
+    about = {"task": lease.task_id, "job": lease.job_id, "epoch": lease.epoch}
     while True:
         try:
             async with pool.connection() as connection:
                 settled = await WRITERS.get(Ending(settlement.outcome), settling.give_back)(connection, settlement)
-                ours = settled.owned or (repeated and await settling.settled_by(connection, lease.task_id, lease.token))
+                if not settled.owned and not (
+                    asked_before and await settling.settled_by(connection, lease.task_id, lease.token)
+                ):
+                    log.warning("lease_lost", **about, reason="fenced")
+                    return None
+                return settlement
         except (psycopg.DataError, ProgramLimitExceeded) as error:
             if settlement.result is None:
                 raise
@@ -77,22 +101,14 @@ async def settle(pool: Pool, lease: Lease, owner: str, decision: Decision) -> No
                 detail=storable(f"Postgres cannot hold the result: {error}. {MEND_HANDLER}"),
                 result=None,
             )
-            continue
         except SCHEMA_MISSING as error:
             # There is no task any more that could be told.
             tell_if_missing(error)
-            return
+            return None
         except psycopg.OperationalError as error:
             log.warning("settle_repeated", **about, error=str(error))
             if not lease.held:
                 log.warning("lease_lost", **about, reason="lease_not_renewed")
-                return
-            repeated = True
+                return None
+            asked_before = True
             await asyncio.sleep(PAUSE_SECONDS)
-            continue
-        break
-    if not ours:
-        log.warning("lease_lost", **about, reason="fenced")
-        return
-    tell = log.warning if settlement.outcome in (Ending.ERROR, Ending.RETRY) else log.info
-    tell("slice_settled", **about, ending=settlement.outcome, reason=settlement.reason, detail=settlement.detail)

@@ -5,15 +5,17 @@ is written to a file of its own before it goes, and goes only if it is still wha
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import psycopg
 import structlog
+from psycopg import AsyncConnection
 
 from actors.handlers.contract import Handler, JobContext, JobSettled
 from actors.handlers.creator_lines import creators_in
@@ -25,11 +27,14 @@ from worker.configuration_keys import (
     CLEANUP_TIMEOUT,
     COMPLETED_RETENTION_DAYS,
     ERROR_RETENTION_DAYS,
+    EVENT_RETENTION_DAYS,
     TIMEOUT_RETENTION_DAYS,
     Key,
 )
 
 log = structlog.get_logger()
+
+EVENTS_AT_ONCE = 5000
 
 
 class CleanupJobs(msgspec.Struct, rename="camel"):
@@ -48,17 +53,19 @@ async def run(context: JobContext, payload: CleanupJobs) -> JobSettled:
     folder = folder_of(payload.export_to, "exportTo") if payload.export_to is not None else None
     ages = await _ages(context)
     forgotten = await context.configuration.value(CLEANUP_TIMEOUT)
-    timed_out = 0
-    while True:
-        async with context.transaction() as connection:
-            late = await cleaning.time_out_late_jobs(connection, forgotten, payload.batch)
-        timed_out += late
-        if late < payload.batch:
-            break
+    async with context.pool.connection() as connection:
+        searches_too = await cleaning.there_are_searches(connection)
+    timed_out = await _in_batches(context, cleaning.time_out_late_jobs, forgotten, payload.batch)
     scraping, kept = await _clean(context, "scraping_jobs", ages, payload.batch, folder)
+    searches, kept_searches = 0, 0
+    if searches_too:
+        timed_out += await _in_batches(context, cleaning.time_out_late_searches, forgotten, payload.batch)
+        searches, kept_searches = await _clean(context, "search_jobs", ages, payload.batch, None)
     # A background job is failed for what a scraping job calls an error.
     background_ages = {"completed": ages["completed"], "failed": ages["error"]}
     background, also_kept = await _clean(context, "background_jobs", background_ages, payload.batch, None)
+    days = await context.configuration.value(EVENT_RETENTION_DAYS)
+    events = await _in_batches(context, cleaning.forget_events, timedelta(days=days), EVENTS_AT_ONCE)
     async with context.transaction() as connection:
         return await context.completing(
             connection,
@@ -66,9 +73,27 @@ async def run(context: JobContext, payload: CleanupJobs) -> JobSettled:
                 "timedOut": timed_out,
                 "scrapingJobs": scraping,
                 "backgroundJobs": background,
-                "kept": kept + also_kept,
+                "searches": searches,
+                "events": events,
+                "kept": kept + also_kept + kept_searches,
             },
         )
+
+
+async def _in_batches(
+    context: JobContext,
+    some: Callable[[AsyncConnection[Any], timedelta, int], Awaitable[int]],
+    age: timedelta,
+    batch: int,
+) -> int:
+    """See to rows older than an age, a batch in a transaction; give how many."""
+    total = 0
+    while True:
+        async with context.transaction() as connection:
+            count = await some(connection, age, batch)
+        total += count
+        if count < batch:
+            return total
 
 
 async def _ages(context: JobContext) -> dict[str, timedelta]:
@@ -116,14 +141,15 @@ async def _delete(context: JobContext, table: str, rows: Sequence[Ended]) -> tup
 
 
 async def _export(context: JobContext, row: Ended, folder: Path) -> None:
-    """Write a job to its file: the row on the first line, then a creator a line."""
+    """Write a scraping job to its file: the row on the first line, then a creator a line."""
+    job = UUID(str(row.id))
     async with context.pool.connection() as connection, connection.transaction():
-        document = await exporting.job_document(connection, row.id)
+        document = await exporting.job_document(connection, job)
         if document is None:
             return
-        with written_aside(folder / f"{row.id}.jsonl") as file:
+        with written_aside(folder / f"{job}.jsonl") as file:
             file.write(f'{{"job": {document}}}\n'.encode())
-            async with aclosing(exporting.stored_batches(connection, [row.id])) as stored:
+            async with aclosing(exporting.stored_batches(connection, [job])) as stored:
                 async for batches in stored:
                     lines = b"".join(creator + b"\n" for creator in creators_in(batches))
                     await asyncio.to_thread(file.write, lines)

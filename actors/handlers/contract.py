@@ -102,6 +102,11 @@ class Handler:
     run: Callable[[JobContext, Any], Awaitable[Any]]
     retry_base_seconds: float = 5.0
     retry_cap_seconds: float = 600.0
+    at_once: int | None = None
+    """Jobs of the type that one slot claims and runs side by side; None is ``TRAWLER_BACKGROUND_BATCH``.
+
+    Many where one takes a moment and holds nothing: claims and completions then cost a share of one statement each.
+    """
     schedule: str | None = None
     """Cron text (UTC) of the schedule named after the job type, which the reconciler makes where it is missing.
 

@@ -82,10 +82,15 @@ def _subscription_welcome(event: StoredEvent, delays: Delays) -> FollowUp | None
     )
 
 
-def _finish_campaign(event: StoredEvent, delays: Delays) -> FollowUp:
-    return FollowUp(
-        "finish_campaign", {"jobId": event.aggregate_id}, _named(event, "finish_campaign"), max_retries=RETRIES
-    )
+def _finish_campaign(event: StoredEvent, delays: Delays) -> FollowUp | None:
+    payload = {"jobId": event.aggregate_id}
+    if event.aggregate_type == "search_job":
+        # A search's id is any text; its event names the campaign, where it has one.
+        campaign = event.event_data.get("campaignId") if isinstance(event.event_data, dict) else None
+        if campaign is None:
+            return None
+        payload = {"campaignId": campaign}
+    return FollowUp("finish_campaign", payload, _named(event, "finish_campaign"), max_retries=RETRIES)
 
 
 def _welcome(event: StoredEvent, delays: Delays) -> FollowUp | None:

@@ -23,11 +23,30 @@ _ASKS: dict[str, LiteralString] = {
           FROM found b
           LEFT JOIN worker.lanes n ON n.lane = 'job.' || b.job_type
     """,
+    "search_jobs": """
+        SELECT 'search_jobs' AS job_table, s.id::text AS job_id, coalesce(n.lane, 'search.unroutable') AS lane,
+               coalesce(left(s.user_id, 200), '-') AS tenant, 100 AS priority, clock_timestamp() AS run_at,
+               NULL::timestamptz AS deadline_at, 0 AS failures, NULL::integer AS max_failures
+          FROM found s
+          LEFT JOIN worker.lanes n ON n.lane = 'search.' || lower(btrim(s.platform))
+    """,
 }
 
-_COLUMNS: dict[str, LiteralString] = {
-    "scraping_jobs": "j.id, j.platform, j.user_id, j.timeout_at",
-    "background_jobs": "j.id, j.job_type, j.payload, j.priority, j.scheduled_for, j.retry_count, j.max_retries",
+# Rows that wait for their task, each with the UUID by which the engine knows it.
+_WAITING: dict[str, LiteralString] = {
+    "scraping_jobs": """
+        SELECT j.id, j.platform, j.user_id, j.timeout_at FROM public.scraping_jobs j WHERE j.status = 'pending'
+    """,
+    "background_jobs": """
+        SELECT j.id, j.job_type, j.payload, j.priority, j.scheduled_for, j.retry_count, j.max_retries
+          FROM public.background_jobs j WHERE j.status = 'pending'
+    """,
+    "search_jobs": """
+        SELECT w.key AS id, j.platform, coalesce(w.user_id, c.user_id) AS user_id
+          FROM worker.searches w JOIN public.search_jobs j ON j.id = w.job_id
+          LEFT JOIN public.campaigns c ON c.id = j.campaign_id
+         WHERE j.status = 'queued'
+    """,
 }
 
 _ADOPT: LiteralString = """
@@ -72,9 +91,38 @@ _REMEMBER: dict[str, LiteralString] = {
             ON CONFLICT DO NOTHING)
     """,
     "background_jobs": "",
+    "search_jobs": """,
+        remembered AS (
+            INSERT INTO worker.seen_creators (task_id, key)
+            SELECT DISTINCT a.id, r.profile_id
+              FROM adopted a
+              JOIN worker.searches w ON w.key = a.job_id::uuid
+              JOIN public.search_results r ON r.job_id = w.job_id
+             WHERE NOT EXISTS (SELECT FROM worker.checkpoints p WHERE p.task_id = a.id)
+            ON CONFLICT DO NOTHING)
+    """,
 }
 
-JOB_TABLES = tuple(_ASKS)
+
+def job_tables(connection: Connection) -> list[str]:
+    """The application's job tables that there are: one that knows nothing of searches may have dropped theirs."""
+    return [
+        table
+        for (table,) in connection.execute(
+            "SELECT t FROM unnest(%s::text[]) WITH ORDINALITY AS u (t, place)"
+            " WHERE t <> 'search_jobs' OR to_regclass('public.search_jobs') IS NOT NULL ORDER BY place",
+            (list(_ASKS),),
+        ).fetchall()
+    ]
+
+
+# A search that no trigger saw has no key yet.
+_NAME_SEARCHES: LiteralString = """
+    INSERT INTO worker.searches (job_id)
+    SELECT j.id FROM public.search_jobs j
+     WHERE j.status = 'queued' AND NOT EXISTS (SELECT FROM worker.searches w WHERE w.job_id = j.id)
+    ON CONFLICT DO NOTHING
+"""
 
 
 def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tuple[int, list[str]]:
@@ -93,8 +141,7 @@ def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tupl
             DELETE FROM worker.inbox i USING oldest o WHERE i.id = o.id RETURNING i.job_id),
         named AS MATERIALIZED (SELECT DISTINCT job_id::uuid AS id FROM taken),
         found AS MATERIALIZED (
-            SELECT {_COLUMNS[job_table]} FROM named n JOIN public.{job_table} j ON j.id = n.id
-             WHERE j.status = 'pending'),
+            SELECT r.* FROM named n JOIN ({_WAITING[job_table]}) r ON r.id = n.id),
         asked AS MATERIALIZED ({_ASKS[job_table]}),
         adopted AS ({_ADOPT}){_REMEMBER[job_table]}
         SELECT (SELECT count(*) FROM taken), coalesce((SELECT array_agg(lane) FROM adopted), '{{}}')
@@ -111,13 +158,14 @@ def adopt_missed(connection: Connection, job_table: str, batch: int) -> list[str
     Locks: tasks. Plan: one scan of the application's rows, whatever indexes they have; so it runs each minute, not
     each tick.
     """
+    if job_table == "search_jobs":
+        connection.execute(_NAME_SEARCHES)
     rows = connection.execute(
         f"""
         WITH found AS MATERIALIZED (
-            SELECT {_COLUMNS[job_table]} FROM public.{job_table} j
-             WHERE j.status = 'pending'
-               AND NOT EXISTS (SELECT FROM worker.tasks o
-                                WHERE o.job_table = %(job_table)s AND o.job_id = j.id::text
+            SELECT r.* FROM ({_WAITING[job_table]}) r
+             WHERE NOT EXISTS (SELECT FROM worker.tasks o
+                                WHERE o.job_table = %(job_table)s AND o.job_id = r.id::text
                                   AND o.state NOT IN ('closed', 'parked'))
              LIMIT %(batch)s),
         asked AS MATERIALIZED ({_ASKS[job_table]}),

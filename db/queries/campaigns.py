@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 FINAL: Final = ["completed", "error", "timeout", "cancelled", "partial"]
-"""Words of ``scraping_jobs.status`` after which nothing follows by itself."""
+"""Words of a job's status after which nothing follows by itself."""
 
 OPEN: Final = ["draft", "active"]
 """Words of ``campaigns.status`` before its end."""
@@ -36,12 +36,17 @@ async def campaign_of_job(connection: AsyncConnection[Any], job_id: UUID) -> UUI
 
 
 async def ended_campaigns(connection: AsyncConnection[Any], limit: int) -> list[UUID]:
-    """Open campaigns that have jobs, all of them final. No locks. Plan: a scan of open campaigns and their jobs."""
+    """Open campaigns that have jobs or searches, all of them final. No locks.
+
+    Plan: a scan of open campaigns, their jobs and searches.
+    """
     cursor = await connection.execute(
         """
         SELECT c.id FROM public.campaigns c
+         CROSS JOIN LATERAL worker.searches_of(c.id, %(final)s) s
          WHERE c.status = ANY (%(open)s)
-           AND EXISTS (SELECT FROM public.scraping_jobs j WHERE j.campaign_id = c.id)
+           AND (s.o_jobs > 0 OR EXISTS (SELECT FROM public.scraping_jobs j WHERE j.campaign_id = c.id))
+           AND s.o_open = 0
            AND NOT EXISTS (SELECT FROM public.scraping_jobs j
                             WHERE j.campaign_id = c.id AND j.status <> ALL (%(final)s))
          ORDER BY c.id LIMIT %(limit)s
@@ -64,12 +69,14 @@ async def lock_campaign(connection: AsyncConnection[Any], campaign: UUID) -> Cam
     async with connection.cursor(row_factory=class_row(Campaign)) as cursor:
         await cursor.execute(
             """
-            SELECT c.id, c.user_id, c.name, c.status, count(j.id) AS jobs,
-                   count(j.id) FILTER (WHERE j.status <> ALL (%(final)s)) AS open_jobs,
-                   count(j.id) FILTER (WHERE j.status = 'completed') AS completed_jobs,
-                   coalesce(sum(j.processed_results), 0) AS creators
-              FROM public.campaigns c LEFT JOIN public.scraping_jobs j ON j.campaign_id = c.id
-             WHERE c.id = %(campaign)s GROUP BY c.id
+            SELECT c.id, c.user_id, c.name, c.status, count(j.id) + s.o_jobs AS jobs,
+                   count(j.id) FILTER (WHERE j.status <> ALL (%(final)s)) + s.o_open AS open_jobs,
+                   count(j.id) FILTER (WHERE j.status = 'completed') + s.o_completed AS completed_jobs,
+                   coalesce(sum(j.processed_results), 0) + s.o_creators AS creators
+              FROM public.campaigns c
+             CROSS JOIN LATERAL worker.searches_of(c.id, %(final)s) s
+              LEFT JOIN public.scraping_jobs j ON j.campaign_id = c.id
+             WHERE c.id = %(campaign)s GROUP BY c.id, s.o_jobs, s.o_open, s.o_completed, s.o_creators
             """,
             {"campaign": campaign, "final": FINAL},
         )

@@ -17,7 +17,7 @@ _TELL: Final[LiteralString] = """
 
 
 def cancel(connection: Connection, job_id: str, reason: str) -> str | None:
-    """Stop a job of either table: at once when nobody runs it, else at its next beat or page.
+    """Stop a job of any table: at once when nobody runs it, else at its next beat or page.
 
     Gives the task's state before, ``leased`` meaning that the flag is set, or ``pending`` for a row that was not
     adopted yet; None when there is neither. Locks: task, then row. Plan: unique key, primary key.
@@ -40,7 +40,7 @@ def _cancel_row(connection: Connection, job_id: str, reason: str) -> bool:
             f"""
             WITH open AS (
                 SELECT FROM worker.tasks
-                 WHERE job_table IN ('scraping_jobs', 'background_jobs') AND job_id = %(job_id)s
+                 WHERE job_table IN ('scraping_jobs', 'background_jobs', 'search_jobs') AND job_id = %(job_id)s
                    AND state IN ('ready', 'waiting', 'leased')),
             scraping AS (
                 UPDATE public.scraping_jobs j
@@ -55,6 +55,11 @@ def _cancel_row(connection: Connection, job_id: str, reason: str) -> bool:
                  WHERE id = %(job_id)s::uuid AND status = 'pending' AND NOT EXISTS (SELECT FROM open)
                 RETURNING 1)
             SELECT {_TELL} FROM scraping s UNION ALL SELECT NULL FROM background
+            UNION ALL
+            SELECT true
+             WHERE NOT EXISTS (SELECT FROM open)
+               AND worker.end_search(%(job_id)s::uuid, '{{queued}}', 'error', 'cancelled', %(error)s::text,
+                                     worker.utc_now()::text)
             """,
             {"job_id": job_id, "error": CANCELLED + reason},
         ).rowcount
@@ -67,7 +72,7 @@ def _cancel_task(connection: Connection, job_id: str, reason: str) -> str | None
         f"""
         WITH open AS MATERIALIZED (
             SELECT id, state FROM worker.tasks
-             WHERE job_table IN ('scraping_jobs', 'background_jobs') AND job_id = %(job_id)s
+             WHERE job_table IN ('scraping_jobs', 'background_jobs', 'search_jobs') AND job_id = %(job_id)s
                AND state IN ('ready', 'waiting', 'leased')
                FOR NO KEY UPDATE),
         hit AS (
@@ -98,7 +103,11 @@ def _cancel_task(connection: Connection, job_id: str, reason: str) -> str | None
               FROM hit h
              WHERE h.before <> 'leased' AND h.job_table = 'background_jobs' AND b.id = h.job_id::uuid
                AND b.status IN ('pending', 'processing'))
-        SELECT before, (SELECT {_TELL} FROM scraping s) FROM hit
+        SELECT before, (SELECT {_TELL} FROM scraping s),
+               CASE WHEN before <> 'leased' AND job_table = 'search_jobs'
+                    THEN worker.end_search(job_id::uuid, '{{queued,processing}}', 'error', 'cancelled', %(error)s::text,
+                                           concat_ws(':', epoch, worker.utc_now())) END
+          FROM hit
         """,
         {"job_id": job_id, "reason": reason, "error": CANCELLED + reason},
     ).fetchone()

@@ -13,20 +13,32 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-_NO_OPEN_TASK: Final[dict[str, LiteralString]] = {
-    table: f"""
-    NOT EXISTS (SELECT FROM worker.tasks t
-                 WHERE t.job_table = '{table}' AND t.job_id = j.id::text AND t.state IN ('leased', 'ready', 'waiting'))
-    """
-    for table in ("scraping_jobs", "background_jobs")
-}
-_TABLES: Final[dict[str, LiteralString]] = {
-    "scraping_jobs": "public.scraping_jobs",
-    "background_jobs": "public.background_jobs",
-}
-_ENDED: Final[dict[str, LiteralString]] = {
-    "scraping_jobs": "coalesce(j.completed_at, j.updated_at)",
-    "background_jobs": "coalesce(j.completed_at, j.failed_at, j.updated_at)",
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What differs from one job table to the next; the row is ``j``."""
+
+    name: LiteralString
+    key: LiteralString = "j.id::text"
+    """The job's id as its task has it."""
+    id_type: LiteralString = "uuid"
+    ended: LiteralString = "coalesce(j.completed_at, j.updated_at)"
+    results: LiteralString | None = None
+
+    @property
+    def no_open_task(self) -> LiteralString:
+        """That nobody works for the row, nor will."""
+        return f"""
+            NOT EXISTS (SELECT FROM worker.tasks t
+                         WHERE t.job_table = '{self.name}' AND t.job_id = {self.key}
+                           AND t.state IN ('leased', 'ready', 'waiting'))
+        """
+
+
+_TABLES: Final = {
+    "scraping_jobs": _Table("scraping_jobs", results="scraping_results"),
+    "background_jobs": _Table("background_jobs", ended="coalesce(j.completed_at, j.failed_at, j.updated_at)"),
+    "search_jobs": _Table("search_jobs", key="worker.search_key(j.id)::text", id_type="text", results="search_results"),
 }
 
 
@@ -34,7 +46,7 @@ _ENDED: Final[dict[str, LiteralString]] = {
 class Ended:
     """A row that may go, as it was seen: ``updated_at`` tells whether it has changed since."""
 
-    id: UUID
+    id: UUID | str
     updated_at: datetime
 
 
@@ -69,25 +81,64 @@ async def time_out_late_jobs(connection: AsyncConnection[Any], age: timedelta, b
     return cursor.rowcount
 
 
+async def there_are_searches(connection: AsyncConnection[Any]) -> bool:
+    """Whether the application has the tables. The catalog."""
+    cursor = await connection.execute("SELECT to_regclass('public.search_jobs') IS NOT NULL")
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def time_out_late_searches(connection: AsyncConnection[Any], age: timedelta, batch: int) -> int:
+    """The same for searches, whose rows have no deadline.
+
+    Gives how many. Locks: the rows, skipping locked ones. Plan: a scan, then one task probe a row.
+    """
+    cursor = await connection.execute(
+        """
+        WITH late AS MATERIALIZED (
+            SELECT worker.search_key(j.id) AS key FROM public.search_jobs j
+             WHERE j.status IN ('queued', 'processing')
+               AND greatest(j.created_at, j.updated_at) < worker.utc_now() - %(age)s::interval
+               AND NOT EXISTS (
+                   SELECT FROM worker.tasks t
+                    WHERE t.job_table = 'search_jobs' AND t.job_id = worker.search_key(j.id)::text
+                      AND (t.state = 'leased' OR (t.state IN ('ready', 'waiting')
+                                                  AND greatest(t.run_at, t.adopted_at)
+                                                      > clock_timestamp() - %(age)s::interval)))
+             ORDER BY j.created_at LIMIT %(batch)s FOR UPDATE OF j SKIP LOCKED)
+        SELECT count(worker.end_search(
+                   late.key, '{queued,processing}', 'timeout', 'forgotten',
+                   'nobody touched it for ' || %(age)s::interval || '; what was found is kept; set it to queued '
+                   || 'to go on', worker.utc_now()::text))
+          FROM late
+        """,
+        {"age": age, "batch": batch},
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def ended_jobs(
     connection: AsyncConnection[Any],
     table: str,
     ages: Mapping[str, timedelta],
     batch: int,
-    passed: Sequence[UUID],
+    passed: Sequence[UUID | str],
 ) -> list[Ended]:
     """Rows that ended longer ago than their status allows and whose task is not open, save those ``passed``.
 
     Oldest first. No locks. Plan: an index by status, then one task probe a row.
     """
+    kind = _TABLES[table]
     async with connection.cursor(row_factory=class_row(Ended)) as cursor:
         await cursor.execute(
             f"""
             SELECT j.id, j.updated_at
-              FROM {_TABLES[table]} j
+              FROM public.{kind.name} j
               JOIN unnest(%(statuses)s::text[], %(ages)s::interval[]) AS a (status, age) ON a.status = j.status
-             WHERE {_ENDED[table]} < worker.utc_now() - a.age AND j.id <> ALL (%(passed)s) AND {_NO_OPEN_TASK[table]}
-             ORDER BY {_ENDED[table]}, j.id LIMIT %(batch)s
+             WHERE {kind.ended} < worker.utc_now() - a.age AND j.id <> ALL (%(passed)s::{kind.id_type}[])
+               AND {kind.no_open_task}
+             ORDER BY {kind.ended}, j.id LIMIT %(batch)s
             """,
             {"statuses": list(ages), "ages": list(ages.values()), "passed": list(passed), "batch": batch},
         )
@@ -100,17 +151,31 @@ async def delete_ended(connection: AsyncConnection[Any], table: str, rows: Seque
     Raises `psycopg.errors.ForeignKeyViolation` when a table of the application's own holds on to one of them. Locks:
     the rows, skipping locked ones. Plan: primary keys, the index of results by job.
     """
+    kind = _TABLES[table]
     locked = await connection.execute(
         f"""
-        SELECT j.id FROM {_TABLES[table]} j
-          JOIN unnest(%s::uuid[], %s::timestamp[]) AS w (id, seen) ON w.id = j.id AND w.seen = j.updated_at
-         WHERE j.status NOT IN ('pending', 'processing') AND {_NO_OPEN_TASK[table]}
+        SELECT j.id FROM public.{kind.name} j
+          JOIN unnest(%s::{kind.id_type}[], %s::timestamp[]) AS w (id, seen) ON w.id = j.id AND w.seen = j.updated_at
+         WHERE j.status NOT IN ('pending', 'queued', 'processing') AND {kind.no_open_task}
            FOR UPDATE OF j SKIP LOCKED
         """,
         ([row.id for row in rows], [row.updated_at for row in rows]),
     )
     ids = [one for (one,) in await locked.fetchall()]
-    if table == "scraping_jobs":
-        await connection.execute("DELETE FROM public.scraping_results WHERE job_id = ANY (%s)", (ids,))
-    deleted = await connection.execute(f"DELETE FROM {_TABLES[table]} j WHERE j.id = ANY (%s)", (ids,))
+    if kind.results is not None:
+        await connection.execute(f"DELETE FROM public.{kind.results} WHERE job_id = ANY (%s)", (ids,))
+    if table == "search_jobs":
+        await connection.execute("DELETE FROM worker.searches WHERE job_id = ANY (%s)", (ids,))
+    deleted = await connection.execute(f"DELETE FROM public.{kind.name} j WHERE j.id = ANY (%s)", (ids,))
     return deleted.rowcount
+
+
+async def forget_events(connection: AsyncConnection[Any], age: timedelta, batch: int) -> int:
+    """Delete events of Trawler's own that are done and older than ``age``, at least 30 days; give how many.
+
+    Done by a function with its owner's rights, as the fleet's role may delete no events. Locks: the events, skipping
+    locked ones. Plan: a scan that stops at a full batch.
+    """
+    cursor = await connection.execute("SELECT worker.forget_events(%s, %s)", (age, batch))
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0

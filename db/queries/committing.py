@@ -3,33 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
-from db.queries import spending
+from db.queries import plan_use, spending
+from db.queries.sinks import SINKS, Sink
 from db.queries.spending import Spend
 
 SPENT = ("spent_providers", "spent_accounts", "spent_endpoints", "spent_calls", "spent_credits")
 
-_COMMIT_PAGE = """
+
+def _commit_into(sink: Sink) -> LiteralString:
+    return f"""
 WITH fence AS MATERIALIZED (
-    SELECT t.id, t.job_table, t.job_id, t.tenant, t.epoch,
+    SELECT t.id, t.job_table, t.job_id, t.tenant, t.epoch, t.deadline_at,
            CASE WHEN t.cancel_at IS NOT NULL THEN coalesce(t.cancel_reason, '') END AS cancelled
       FROM worker.tasks t
      WHERE t.id = %(task_id)s AND t.state = 'leased' AND t.token = %(token)s
        -- A fail-over may have lost the holder's pages before this one: then it may not go on from what it remembers.
        AND coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = t.id), 0) >= %(seq)s - 1
        FOR NO KEY UPDATE OF t),
-job AS MATERIALIZED (
-    SELECT j.id, j.user_id, j.processed_results, j.target_results, j.timeout_at
-      FROM fence f JOIN public.scraping_jobs j ON j.id = f.job_id::uuid
-     WHERE j.status = 'processing'
-       FOR NO KEY UPDATE OF j),
-plan AS MATERIALIZED (
-    SELECT p.* FROM job, worker.lock_plan(job.user_id, %(unplanned)s::integer) AS p),
+job AS MATERIALIZED ({sink.job} WHERE j.status = 'processing' FOR NO KEY UPDATE OF j),
+plan AS MATERIALIZED ({plan_use.LOCK}),
 fresh AS MATERIALIZED (
     SELECT c.key, c.alias, c.doc, c.place
       FROM job, unnest(%(keys)s::text[], %(aliases)s::text[], %(docs)s::text[])
@@ -57,26 +55,9 @@ seen AS (
       FROM page p, (SELECT key FROM chosen UNION SELECT alias FROM chosen WHERE alias <> ''
                      UNION SELECT key FROM fresh WHERE doc IS NULL) AS k
     ON CONFLICT DO NOTHING),
-batch AS (
-    INSERT INTO public.scraping_results (job_id, creators, created_at)
-    SELECT job.id, (SELECT jsonb_agg(c.doc::jsonb ORDER BY c.place) FROM chosen c), worker.utc_now()
-      FROM page, job, counts WHERE counts.stored > 0),
-row AS (
-    UPDATE public.scraping_jobs j
-       SET processed_runs = j.processed_runs + 1, processed_results = j.processed_results + counts.stored,
-           cursor = %(cursor_shown)s, run_id = coalesce(%(run_id)s, j.run_id), updated_at = worker.utc_now(),
-           progress = greatest(coalesce(j.progress, 0), least(99, round(
-               100.0 * (j.processed_results + counts.stored) / greatest(j.target_results, 1), 2)))
-      FROM page, job, counts
-     WHERE j.id = job.id),
-usage AS (
-    UPDATE public.user_usage g
-       SET usage_creators_current_month =
-               CASE WHEN p.o_month IS NULL THEN g.usage_creators_current_month ELSE 0 END + counts.stored,
-           enrichments_current_month = CASE WHEN p.o_month IS NULL THEN g.enrichments_current_month ELSE 0 END,
-           usage_reset_date = coalesce(p.o_month, g.usage_reset_date), updated_at = worker.utc_now()
-      FROM page, counts, plan p
-     WHERE g.id = p.o_usage AND counts.stored > 0),
+stored AS ({sink.store}),
+row AS ({sink.count}),
+usage AS ({plan_use.COUNT}),
 checkpoint AS (
     INSERT INTO worker.checkpoints AS k (task_id, seq, envelope)
     SELECT p.task_id, %(seq)s, (CASE WHEN c.cut THEN %(envelope_here)s ELSE %(envelope_next)s END)::text::jsonb
@@ -112,22 +93,17 @@ SELECT EXISTS (SELECT FROM fence) AS owned,
        (SELECT target_results FROM job) AS target_results,
        coalesce((SELECT timeout_at <= worker.utc_now() FROM job), false) AS overdue,
        (SELECT cancelled FROM fence) AS cancelled,
-       (SELECT count(worker.tell(
-            format('system_automation_%%s_%%s_usage_reset', job.user_id, to_char(p.o_month, 'YYYY-MM')),
-            'usage_reset', 'user', job.user_id,
-            jsonb_build_object('userId', job.user_id, 'month', to_char(p.o_month, 'YYYY-MM'),
-                               'creatorsBefore', p.o_creators, 'enrichmentsBefore', p.o_enrichments),
-            'system_automation'))
-          FROM page, job, plan p
-         WHERE p.o_usage IS NOT NULL AND p.o_month IS NOT NULL AND c.stored > 0)
-       + (SELECT count(worker.tell_of_job(
-            job.id, 'items_quarantined', %(endpoint)s::text,
+       ({plan_use.TELL})
+       + (SELECT count({sink.tell}, 'items_quarantined', %(endpoint)s::text,
             jsonb_build_object('userId', job.user_id, 'provider', %(provider)s::text, 'endpoint', %(endpoint)s::text,
                                'page', %(seq)s, 'items', cardinality(%(bad_reasons)s::text[]),
                                'reason', (%(bad_reasons)s::text[])[1])))
           FROM page, job WHERE cardinality(%(bad_reasons)s::text[]) > 0) AS told
   FROM counts c
 """
+
+
+_COMMITS: Final = {table: _commit_into(sink) for table, sink in SINKS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +113,7 @@ class PageWrite:
     A creator that the job's filters leave out has no document (None); its key is remembered all the same.
     """
 
+    job_table: str
     task_id: int
     token: UUID
     seq: int
@@ -203,15 +180,15 @@ async def commit_page(connection: AsyncConnection[Any], page: PageWrite) -> Page
 
     A creator already stored by the task is left out, and none is stored past the row's target or what the user's plan
     has left, which what is stored is counted against. A page that begins the user's month, or sets items aside,
-    raises the event. One statement, hence
-    one snapshot: exact because only the fence's holder writes a task's keys, and the row is locked before it is read.
-    Not owned, too, when the page before this one is not in the ledger: a fail-over lost it, and it must be asked for
-    again. Locks: task, row, then the user's ``user_usage``. Plan: primary keys and the index of ``user_usage.user_id``.
+    raises the event. One statement, hence one snapshot: exact because only the fence's holder writes a task's keys, and
+    the row is locked before it is read. Not owned, too, when the page before this one is not in the ledger: a fail-over
+    lost it, and it must be asked for again. Locks: task, row, then the user's ``user_usage``. Plan: primary keys and
+    the index of ``user_usage.user_id``.
 
     Raises `psycopg.errors.LockNotAvailable` when somebody else holds the user's counter for a second.
     """
     async with connection.cursor(row_factory=class_row(PageAnswer)) as cursor:
-        await cursor.execute(_COMMIT_PAGE, parameters(page))
+        await cursor.execute(_COMMITS[page.job_table], parameters(page))
         answer = await cursor.fetchone()
         assert answer is not None  # noqa: S101 - counts always has one row
         return answer

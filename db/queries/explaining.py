@@ -39,11 +39,20 @@ _ROWS: dict[str, LiteralString] = {
           LEFT JOIN worker.lanes n ON n.lane = r.lane
          WHERE b.id = %s::uuid
     """,
+    "search_jobs": """
+        SELECT 'search_jobs' AS job_table, s.doc ->> 'status' AS status, NULL AS error, r.lane,
+               n.lane IS NOT NULL AS lane_exists, (s.doc ->> 'created_at')::timestamp AS created_at,
+               (s.doc ->> 'updated_at')::timestamp AS updated_at
+          FROM worker.search_row(%s::uuid) AS s (doc)
+         CROSS JOIN LATERAL (SELECT 'search.' || lower(btrim(s.doc ->> 'platform')) AS lane) r
+          LEFT JOIN worker.lanes n ON n.lane = r.lane
+         WHERE s.doc IS NOT NULL
+    """,
 }
 
 
 def find_row(connection: Connection, job_id: str) -> Row | None:
-    """The row, of whichever job table. Plan: two primary keys."""
+    """The row, of whichever job table. Plan: primary keys."""
     for statement in _ROWS.values():
         with connection.cursor(row_factory=class_row(Row)) as cursor:
             if found := cursor.execute(statement, (job_id,)).fetchone():
@@ -104,7 +113,7 @@ def find_task(connection: Connection, job_id: str) -> Task | None:
               JOIN worker.lanes n ON n.lane = t.lane
               LEFT JOIN worker.checkpoints c ON c.task_id = t.id
               LEFT JOIN worker.workers w ON w.id = t.owner
-             WHERE t.job_table IN ('scraping_jobs', 'background_jobs') AND t.job_id = %s
+             WHERE t.job_table IN ('scraping_jobs', 'background_jobs', 'search_jobs') AND t.job_id = %s
              LIMIT 1
             """,
             (job_id,),
@@ -186,7 +195,8 @@ def standing(connection: Connection, task_id: int) -> Standing:
                          WHERE u.lane = me.lane AND u.tenant = me.tenant) AS served_at
                   FROM me),
             others AS MATERIALIZED (
-                SELECT least(r.ready, greatest(n.max_per_tenant - coalesce(b.running, 0), 0)) AS ready,
+                SELECT CASE r.tenant WHEN '-' THEN r.ready
+                       ELSE least(r.ready, greatest(n.max_per_tenant - coalesce(b.running, 0), 0)) END AS ready,
                        mine.running + mine.sooner - coalesce(b.running, 0)
                            + coalesce(coalesce(u.served_at, '-infinity') < mine.served_at, false)::integer AS levels
                   FROM me CROSS JOIN mine

@@ -64,7 +64,8 @@ def resume(connection: Connection, lanes: Sequence[str]) -> list[str]:
 def wanted_wakeups(connection: Connection) -> dict[str, int]:
     """How many slots each lane could fill now: its ready tasks, bounded by what its own and its tenants' caps leave.
 
-    Tasks of a tenant that is at its cap do not count: waking somebody for them would only cost an empty claim.
+    Tasks of a tenant that is at its cap do not count: waking somebody for them would only cost an empty claim. Those of
+    nobody (``-``) have no such cap.
     No locks. Plan: ``tasks_leased``, and ``tasks_ready`` by one probe a tenant, stopping at the lane's free slots.
     """
     rows = connection.execute(
@@ -87,9 +88,9 @@ def wanted_wakeups(connection: Connection) -> dict[str, int]:
                     CROSS JOIN LATERAL (
                           SELECT FROM worker.tasks t
                            WHERE t.lane = n.lane AND t.state = 'ready' AND t.tenant = s.tenant
-                           LIMIT greatest(n.max_per_tenant - (
+                           LIMIT CASE s.tenant WHEN '-' THEN n.max_running ELSE greatest(n.max_per_tenant - (
                                  SELECT count(*) FROM worker.tasks l
-                                  WHERE l.lane = n.lane AND l.state = 'leased' AND l.tenant = s.tenant), 0)) q
+                                  WHERE l.lane = n.lane AND l.state = 'leased' AND l.tenant = s.tenant), 0) END) q
                     WHERE s.tenant IS NOT NULL
                     LIMIT greatest(n.max_running - b.running, 0)) free) r
          WHERE NOT n.paused AND n.cooldown_until <= clock_timestamp() AND r.wanted > 0

@@ -130,7 +130,8 @@ async def load_campaign(connection: AsyncConnection[Any], campaign_id: UUID, use
             """
             SELECT c.name,
                    (SELECT coalesce(sum(j.processed_results), 0)::bigint FROM public.scraping_jobs j
-                     WHERE j.user_id = c.user_id AND j.campaign_id = c.id) AS creators
+                     WHERE j.user_id = c.user_id AND j.campaign_id = c.id)
+                   + (SELECT s.o_creators FROM worker.searches_of(c.id, '{}') s) AS creators
               FROM public.campaigns c WHERE c.id = %s AND c.user_id = %s
             """,
             (campaign_id, user_id),

@@ -8,9 +8,9 @@ from psycopg import Connection
 def retry_jobs(connection: Connection, job_ids: Sequence[str]) -> set[str]:
     """Set rows that ended as ``error`` or ``timeout``, of background jobs as ``failed``, back to ``pending``.
 
-    Gives their ids. Adoption reopens their tasks at the checkpoint, with fresh counts and a new deadline; results are
-    kept. A background job is due at once. The inbox is told here too, for a database whose triggers are missing.
-    Locks: rows.
+    A search becomes ``queued``. Gives their ids. Adoption reopens their tasks at the checkpoint, with fresh counts and
+    a new deadline; results are kept. A background job is due at once. The inbox is told here too, for a database whose
+    triggers are missing. Locks: rows.
     """
     rows = connection.execute(
         """
@@ -29,7 +29,10 @@ def retry_jobs(connection: Connection, job_ids: Sequence[str]) -> set[str]:
         again AS (
             SELECT 'scraping_jobs' AS job_table, id FROM scraping
             UNION ALL
-            SELECT 'background_jobs', id FROM background),
+            SELECT 'background_jobs', id FROM background
+            UNION ALL
+            SELECT 'search_jobs', w.key::text FROM worker.searches w
+             WHERE w.key = ANY (%(ids)s::uuid[]) AND worker.requeue_search(w.key)),
         told AS (
             INSERT INTO worker.inbox (job_table, job_id) SELECT job_table, id FROM again)
         SELECT id FROM again

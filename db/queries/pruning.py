@@ -20,6 +20,7 @@ WITH old AS MATERIALIZED (
        AND t.closed_at < statement_timestamp() - %(age)s::interval AND t.closed_at >= %(since)s::timestamptz
        AND coalesce(CASE t.job_table
                     WHEN 'scraping_jobs' THEN (SELECT j.status FROM public.scraping_jobs j WHERE j.id = t.job_id::uuid)
+                    WHEN 'search_jobs' THEN worker.search_row(t.job_id::uuid) ->> 'status'
                     ELSE (SELECT b.status FROM public.background_jobs b WHERE b.id = t.job_id::uuid)
                     END, 'row gone')
            = ANY (CASE t.state WHEN 'closed' THEN %(final)s::text[] ELSE '{}' END || 'row gone'::text)
@@ -124,6 +125,26 @@ def delete_turns(connection: Connection, age: timedelta, batch: int) -> int:
                                 WHERE t.state = 'waiting' AND t.lane = u.lane AND t.tenant = u.tenant)
              LIMIT %s FOR UPDATE OF u SKIP LOCKED)
         DELETE FROM worker.tenant_turns u USING old o WHERE u.lane = o.lane AND u.tenant = o.tenant
+        """,
+        (age, batch),
+    ).rowcount
+
+
+def delete_searches(connection: Connection, age: timedelta, batch: int) -> int:
+    """Delete what searches asked for whose row and task are gone; give how many.
+
+    Kept for ``age``, as it may be put in before the row is. Locks: these, skipping locked ones. Plan: a scan, then
+    primary keys.
+    """
+    return connection.execute(
+        """
+        WITH old AS MATERIALIZED (
+            SELECT w.job_id FROM worker.searches w
+             WHERE w.created_at < statement_timestamp() - %s::interval
+               AND NOT EXISTS (SELECT FROM worker.tasks t WHERE t.job_table = 'search_jobs' AND t.job_id = w.key::text)
+               AND worker.search_row(w.key) IS NULL
+             LIMIT %s FOR UPDATE OF w SKIP LOCKED)
+        DELETE FROM worker.searches w USING old o WHERE w.job_id = o.job_id
         """,
         (age, batch),
     ).rowcount

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from db.queries import plan_use
 from db.queries.quarantining import CHOSEN, SETTLED, Choice
+from db.queries.searching import QUESTION
+from db.queries.sinks import SINKS, Sink
 
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
     """The application's row of a locked task."""
 
+    job_table: str
+    user_id: str | None
     platform: str
     keywords: Any
     target_username: str | None
@@ -22,6 +27,22 @@ class HeldJob:
     search_params: Any
     target_results: int
     processed_results: int
+
+
+_HELD: Final[dict[str, LiteralString]] = {
+    "scraping_jobs": """
+        SELECT 'scraping_jobs' AS job_table, j.user_id, j.platform, j.keywords, j.target_username, j.region,
+               j.search_params, j.target_results, j.processed_results
+          FROM public.scraping_jobs j WHERE j.id = %s::uuid FOR NO KEY UPDATE
+    """,
+    "search_jobs": f"""
+        SELECT 'search_jobs' AS job_table, coalesce(w.user_id, c.user_id) AS user_id, {QUESTION}
+          FROM worker.searches w
+          JOIN public.search_jobs j ON j.id = w.job_id
+          LEFT JOIN public.campaigns c ON c.id = j.campaign_id
+         WHERE w.key = %s::uuid FOR NO KEY UPDATE OF j
+    """,
+}
 
 
 def hold(connection: Connection, task_id: int) -> HeldJob | str:
@@ -33,22 +54,26 @@ def hold(connection: Connection, task_id: int) -> HeldJob | str:
     connection.execute("SET LOCAL lock_timeout = '5s'")
     # A statement of its own: what is read afterwards is read with the lock held.
     task = connection.execute(
-        "SELECT job_id, state FROM worker.tasks WHERE id = %s FOR NO KEY UPDATE", (task_id,)
+        "SELECT job_table, job_id, state FROM worker.tasks WHERE id = %s FOR NO KEY UPDATE", (task_id,)
     ).fetchone()
     if task is None:
         return "gone"
-    job_id, state = task
+    job_table, job_id, state = task
     if state == "leased":
         return "running"
     with connection.cursor(row_factory=class_row(HeldJob)) as cursor:
-        row = cursor.execute(
-            """
-            SELECT platform, keywords, target_username, region, search_params, target_results, processed_results
-              FROM public.scraping_jobs WHERE id = %s::uuid FOR NO KEY UPDATE
-            """,
-            (job_id,),
-        ).fetchone()
+        row = cursor.execute(_HELD[job_table], (job_id,)).fetchone()
     return row or "gone"
+
+
+def plan_left(connection: Connection, user_id: str | None, unplanned: int) -> int | None:
+    """Creators that the user's plan has left of this month, its counter locked; None without a limit.
+
+    Call it with the job held, as the page commit takes its locks in this order too. Locks: the user's ``user_usage``.
+    Raises `psycopg.errors.LockNotAvailable` when it stays locked for a second.
+    """
+    row = connection.execute("SELECT o_left FROM worker.lock_plan(%s, %s)", (user_id, unplanned)).fetchone()
+    return row[0] if row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +134,19 @@ def kept_profiles(connection: Connection, platform: str, creator_ids: Sequence[s
     )
 
 
-def put_back(
-    connection: Connection,
-    task_id: int,
-    verdicts: Sequence[tuple[int, int, str]],
-    docs: Sequence[str],
-    keys: Sequence[str],
-) -> None:
-    """Write what a replay found: verdicts (item, page, verdict), creators as JSON text, and their dedupe keys.
-
-    One statement: the creators are a batch of their own, the row and the ledger's pages count them. Call it with the
-    task held. Plan: primary keys.
-    """
-    connection.execute(
-        """
-        WITH told AS MATERIALIZED (
+def _put_back_into(sink: Sink) -> LiteralString:
+    return f"""
+        WITH fence AS MATERIALIZED (
+            SELECT t.id, t.job_id, t.deadline_at FROM worker.tasks t WHERE t.id = %(task_id)s),
+        job AS MATERIALIZED ({sink.job}),
+        plan AS MATERIALIZED ({plan_use.LOCK}),
+        told AS MATERIALIZED (
             SELECT v.id, v.seq, v.verdict
               FROM unnest(%(ids)s::bigint[], %(pages)s::integer[], %(verdicts)s::text[]) AS v (id, seq, verdict)),
         marked AS (
             UPDATE worker.quarantine q SET replayed_at = clock_timestamp(), verdict = v.verdict
               FROM told v WHERE q.id = v.id AND q.task_id = %(task_id)s),
-        page AS (
+        ledger AS (
             UPDATE worker.pages p
                SET unreadable = p.unreadable - n.settled, items = p.items + n.settled - n.dropped,
                    stored = p.stored + n.stored, duplicates = p.duplicates + n.duplicates,
@@ -144,29 +161,46 @@ def put_back(
         seen AS (
             INSERT INTO worker.seen_creators (task_id, key) SELECT %(task_id)s, unnest(%(keys)s::text[])
             ON CONFLICT DO NOTHING),
-        row AS (
-            UPDATE public.scraping_jobs j
-               SET processed_results = j.processed_results + %(count)s, updated_at = worker.utc_now(),
-                   progress = CASE WHEN j.status = 'completed' THEN j.progress
-                                   ELSE greatest(coalesce(j.progress, 0), least(99, round(100.0
-                                        * (j.processed_results + %(count)s) / greatest(j.target_results, 1), 2))) END
-              FROM worker.tasks t
-             WHERE t.id = %(task_id)s AND j.id = t.job_id::uuid AND %(count)s > 0
-            RETURNING j.id)
-        INSERT INTO public.scraping_results (job_id, creators, created_at)
-        SELECT row.id,
-               (SELECT jsonb_agg(d.doc::jsonb ORDER BY d.place)
-                  FROM unnest(%(docs)s::text[]) WITH ORDINALITY AS d (doc, place)), worker.utc_now()
-          FROM row
-        """,
+        chosen AS MATERIALIZED (
+            SELECT d.key, d.doc, d.place
+              FROM unnest(%(doc_keys)s::text[], %(docs)s::text[]) WITH ORDINALITY AS d (key, doc, place)),
+        counts AS MATERIALIZED (SELECT count(*)::integer AS stored FROM chosen),
+        page AS MATERIALIZED (SELECT FROM counts WHERE stored > 0),
+        stored AS ({sink.store}),
+        row AS ({sink.add}),
+        usage AS ({plan_use.COUNT})
+        {plan_use.TELL}
+    """
+
+
+_PUT_BACK: Final = {table: _put_back_into(sink) for table, sink in SINKS.items()}
+
+
+def put_back(
+    connection: Connection,
+    task_id: int,
+    job_table: str,
+    verdicts: Sequence[tuple[int, int, str]],
+    docs: Sequence[tuple[str, str]],
+    keys: Sequence[str],
+    unplanned: int,
+) -> None:
+    """Write what a replay found: verdicts (item, page, verdict), creators (key, JSON text), and their dedupe keys.
+
+    One statement: the creators are stored as a page's are, and the row, the ledger's pages and the user's plan count
+    them. Call it with the task held. Plan: primary keys and the index of ``user_usage.user_id``.
+    """
+    connection.execute(
+        _PUT_BACK[job_table],
         {
             "task_id": task_id,
+            "unplanned": unplanned,
             "ids": [item for item, _, _ in verdicts],
             "pages": [page for _, page, _ in verdicts],
             "verdicts": [verdict for _, _, verdict in verdicts],
             "settled": list(SETTLED),
             "keys": list(keys),
-            "docs": list(docs),
-            "count": len(docs),
+            "doc_keys": [key for key, _ in docs],
+            "docs": [doc for _, doc in docs],
         },
     )

@@ -20,7 +20,7 @@ CLOSE_ROW: Final[dict[str, LiteralString]] = {
     "background_jobs": """
         UPDATE public.background_jobs b
            SET status = CASE WHEN %(outcome)s::text = 'completed' THEN 'completed' ELSE 'failed' END,
-               result = coalesce(%(result)s::text::jsonb, b.result), error = left(%(detail)s::text, 4000),
+               result = coalesce(own.result::jsonb, b.result), error = left(%(detail)s::text, 4000),
                completed_at = CASE WHEN %(outcome)s::text = 'completed' THEN worker.utc_now() END,
                failed_at = CASE WHEN %(outcome)s::text = 'completed' THEN b.failed_at ELSE worker.utc_now() END,
                retry_count = greatest(b.retry_count, least(own.failures, b.max_retries)), updated_at = worker.utc_now()
@@ -28,11 +28,17 @@ CLOSE_ROW: Final[dict[str, LiteralString]] = {
          WHERE b.id = own.job_id::uuid AND b.status = 'processing'
         RETURNING b.id
     """,
+    "search_jobs": """
+        SELECT own.id
+          FROM own
+         WHERE worker.end_search(own.job_id::uuid, '{processing}', %(outcome)s::text, %(reason)s::text,
+                                 %(detail)s::text, own.epoch::text)
+    """,
 }
-"""Ends the row. ``own`` gives ``job_id`` and ``failures``."""
+"""Ends the row. ``own`` gives ``job_id``, ``epoch``, ``failures`` and the ``result`` as JSON text."""
 
 PUT_OFF_ROW: Final[dict[str, LiteralString]] = {
-    # A scraping job stays 'processing' between slices, waits and retries, so that its page does not flicker.
+    # A scraping job or search stays 'processing' between slices, waits and retries, so that its page does not flicker.
     "scraping_jobs": "SELECT own.id FROM own WHERE false",
     "background_jobs": """
         UPDATE public.background_jobs b
@@ -43,5 +49,6 @@ PUT_OFF_ROW: Final[dict[str, LiteralString]] = {
          WHERE %(later)s AND b.id = own.job_id::uuid AND b.status = 'processing'
         RETURNING b.id
     """,
+    "search_jobs": "SELECT own.id FROM own WHERE false",
 }
 """Moves the row's next run. ``own`` gives ``job_id``, ``run_at`` and ``failures``."""

@@ -52,13 +52,15 @@ class Held:
 _OWN = "id = %(task_id)s AND state = 'leased' AND token = %(token)s"
 # A fail-over may have lost pages that the holder counts as stored: what it thinks finished is not.
 _WHOLE = """coalesce((SELECT k.seq FROM worker.checkpoints k WHERE k.task_id = %(task_id)s), 0) >= %(newest_page)s"""
-_GIVE_UP_LEASE = "last_token = token, token = NULL, owner = NULL, expires_at = NULL, slices = slices + 1"
-_NOTE = """
+_EVIDENCE = "%(evidence)s::text AS evidence"
+GIVE_UP_LEASE = "last_token = token, token = NULL, owner = NULL, expires_at = NULL, slices = slices + 1"
+NOTE = """
     INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason, detail, evidence, started_at)
     SELECT id, epoch, %(owner)s, %(outcome)s::text, %(reason)s::text, left(%(detail)s::text, 4000),
-           %(evidence)s::text::jsonb, claimed_at
+           evidence::jsonb, claimed_at
       FROM own
 """
+"""Notes the attempt. ``own`` gives what the task was, and the ``evidence`` as text."""
 _TELL: dict[str, LiteralString] = {
     "scraping_jobs": """
         (SELECT count(worker.tell_of_job(r.id, e.type, own.epoch::text,
@@ -70,16 +72,18 @@ _TELL: dict[str, LiteralString] = {
           WHERE e.type IS NOT NULL)
     """,
     "background_jobs": "0",
+    "search_jobs": "0",
 }
-"""Tells the application how a job ended, in the same transaction; of background jobs it asked no events."""
+"""Tells the application how a job ended, in the same transaction. Of background jobs it asked no events; the end of a
+search tells of itself."""
 
 
 async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Settled:
     """End a task and its row: ``completed``, ``error`` or ``timeout``; results stay.
 
     A row that is no longer ``processing`` keeps its word; if it is pending again, adoption hears of it. A task whose
-    newest pages a fail-over lost is not the holder's to end. The end of a scraping job
-    raises its event, one an epoch. Locks: task, then row. Plan: three primary keys.
+    newest pages a fail-over lost is not the holder's to end. The end of a scraping job or search raises its event, one
+    an epoch. Locks: task, then row. Plan: three primary keys.
     """
     return await _settle(
         connection,
@@ -89,14 +93,14 @@ async def close(connection: AsyncConnection[Any], settlement: Settlement) -> Set
             UPDATE worker.tasks
                SET state = 'closed', closed_at = clock_timestamp(), end_reason = %(reason)s::text,
                    failures = failures + (%(outcome)s::text = 'error' AND %(reason)s::text <> 'cancelled')::integer,
-                   {_GIVE_UP_LEASE}
+                   {GIVE_UP_LEASE}
              WHERE {_OWN} AND {_WHOLE}
-            RETURNING id, job_table, job_id, epoch, claimed_at, failures),
+            RETURNING id, job_table, job_id, epoch, claimed_at, failures, %(result)s::text AS result, {_EVIDENCE}),
         row AS ({CLOSE_ROW[settlement.job_table]}),
         again AS (
             INSERT INTO worker.inbox (job_table, job_id)
             SELECT job_table, job_id FROM own WHERE NOT EXISTS (SELECT FROM row)),
-        note AS ({_NOTE})
+        note AS ({NOTE})
         SELECT EXISTS (SELECT FROM own), EXISTS (SELECT FROM row), {_TELL[settlement.job_table]}
         """,
     )
@@ -127,12 +131,12 @@ async def close_outside(connection: AsyncConnection[Any], settlement: Settlement
         f"""
         WITH own AS (
             UPDATE worker.tasks
-               SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', {_GIVE_UP_LEASE}
+               SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', {GIVE_UP_LEASE}
              WHERE {_OWN}
-            RETURNING id, job_table, job_id, epoch, claimed_at),
+            RETURNING id, job_table, job_id, epoch, claimed_at, {_EVIDENCE}),
         again AS (
             INSERT INTO worker.inbox (job_table, job_id) SELECT job_table, job_id FROM own),
-        note AS ({_NOTE})
+        note AS ({NOTE})
         SELECT EXISTS (SELECT FROM own), false
         """,
     )
@@ -157,11 +161,11 @@ async def give_back(connection: AsyncConnection[Any], settlement: Settlement) ->
                    wait_reason = CASE WHEN %(later)s THEN left(%(reason)s::text, 200) END,
                    failures = failures + (%(outcome)s::text = 'retry')::integer,
                    waits = waits + (%(outcome)s::text = 'wait' AND %(reason)s::text <> ALL (%(uncounted)s))::integer,
-                   {_GIVE_UP_LEASE}
+                   {GIVE_UP_LEASE}
              WHERE {_OWN}
-            RETURNING id, job_id, epoch, claimed_at, failures, run_at),
+            RETURNING id, job_id, epoch, claimed_at, failures, run_at, {_EVIDENCE}),
         row AS ({PUT_OFF_ROW[settlement.job_table]}),
-        note AS ({_NOTE})
+        note AS ({NOTE})
         SELECT EXISTS (SELECT FROM own), EXISTS (SELECT FROM row)
         """,
     )

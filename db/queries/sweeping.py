@@ -65,7 +65,8 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
                 SELECT d.id FROM dead d
                  WHERE d.park AND NOT EXISTS (SELECT FROM got g WHERE g.id = d.job_id::uuid)
                    AND (EXISTS (SELECT FROM public.scraping_jobs j WHERE j.id = d.job_id::uuid)
-                        OR EXISTS (SELECT FROM public.background_jobs b WHERE b.id = d.job_id::uuid))),
+                        OR EXISTS (SELECT FROM public.background_jobs b WHERE b.id = d.job_id::uuid)
+                        OR d.job_table = 'search_jobs' AND NOT worker.lock_search(d.job_id::uuid))),
             swept AS (
                 UPDATE worker.tasks t
                    SET crashes = t.crashes + 1,
@@ -107,9 +108,14 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
                  WHERE s.job_table = 'background_jobs' AND s.state = 'parked' AND b.id = s.job_id::uuid
                    AND b.status = 'processing'),
             told AS MATERIALIZED (
-                SELECT count(worker.tell_of_job(g.id, 'job_failed', g.epoch::text,
-                                                g.told || jsonb_build_object('reason', 'poison'))) AS events
-                  FROM scraping_given_up g)
+                SELECT (SELECT count(worker.tell_of_job(g.id, 'job_failed', g.epoch::text,
+                                                        g.told || jsonb_build_object('reason', 'poison')))
+                          FROM scraping_given_up g),
+                       (SELECT count(worker.end_search(
+                                   s.job_id::uuid, '{{processing}}', 'error', 'poison',
+                                   format('worker died %%s times without progress, so the search is parked; '
+                                          'look at its attempts, then retry it', s.crashes), s.epoch::text))
+                          FROM swept s WHERE s.job_table = 'search_jobs' AND s.state = 'parked'))
             SELECT id, job_id, lane, owner, epoch, crashes, state FROM swept, told
             """,
             {"park_after": park_after, "batch": batch},
@@ -119,13 +125,14 @@ def sweep_dead_leases(connection: Connection, park_after: int, batch: int) -> li
 def sweep_overdue(connection: Connection, batch: int) -> list[str]:
     """End as ``timeout`` what nobody runs and whose deadline passed; give the job ids. Results stay.
 
-    The row's ``timeout_at`` decides: one that the application moved is taken over instead. A running task hears of its
-    deadline at its next page. Locks: tasks, then rows, skipping those the application holds. Plan: ``tasks_deadline``.
+    The row's ``timeout_at`` decides: one that the application moved is taken over instead. The deadline of a search is
+    its task's alone. A running task hears of its deadline at its next page. Locks: tasks, then rows, skipping those the
+    application holds. Plan: ``tasks_deadline``.
     """
     rows = connection.execute(
         f"""
         WITH late AS MATERIALIZED (
-            SELECT id, job_id FROM worker.tasks
+            SELECT id, job_table, job_id FROM worker.tasks
              WHERE state IN ('ready', 'waiting') AND deadline_at < statement_timestamp()
              ORDER BY deadline_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED),
         got AS MATERIALIZED (
@@ -133,6 +140,7 @@ def sweep_overdue(connection: Connection, batch: int) -> list[str]:
                    coalesce(j.timeout_at < worker.utc_now(), false) AS over,
                    j.status IN ('pending', 'processing') AS live
               FROM late l JOIN public.scraping_jobs j ON j.id = l.job_id::uuid
+             WHERE l.job_table = 'scraping_jobs'
                FOR NO KEY UPDATE OF j SKIP LOCKED),
         moved AS (
             UPDATE worker.tasks t SET deadline_at = g.deadline_at
@@ -143,9 +151,15 @@ def sweep_overdue(connection: Connection, batch: int) -> list[str]:
                    end_reason = CASE WHEN g.live THEN 'deadline' ELSE 'outside' END
               FROM got g WHERE t.id = g.task_id AND (g.over OR NOT g.live)
             RETURNING t.id, t.job_id, t.epoch, t.closed_at, g.live),
+        searches AS (
+            UPDATE worker.tasks t
+               SET state = 'closed', closed_at = clock_timestamp(), wait_reason = NULL, end_reason = 'deadline'
+              FROM late l WHERE t.id = l.id AND l.job_table = 'search_jobs' AND worker.lock_search(l.job_id::uuid)
+            RETURNING t.id, t.job_id, t.epoch, t.closed_at),
         note AS (
             INSERT INTO worker.attempts (task_id, epoch, owner, outcome, reason)
-            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended WHERE live),
+            SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM ended WHERE live
+            UNION ALL SELECT id, epoch, 'reconciler', 'timeout', 'deadline' FROM searches),
         timed_out AS (
         UPDATE public.scraping_jobs j
            SET status = 'timeout', completed_at = worker.utc_now(), updated_at = worker.utc_now(),
@@ -160,6 +174,11 @@ def sweep_overdue(connection: Connection, batch: int) -> list[str]:
                        t.told || jsonb_build_object('reason', 'deadline'))) AS events
               FROM timed_out t)
         SELECT t.id::text FROM timed_out t, told
+        UNION ALL
+        SELECT s.job_id FROM searches s
+         WHERE worker.end_search(s.job_id::uuid, '{{queued,processing}}', 'timeout', 'deadline',
+                                 'the search took longer than a job may; what was found is kept; set it to queued to '
+                                 'go on', concat_ws(':', s.epoch, extract(epoch FROM s.closed_at)))
         """,
         (batch,),
     ).fetchall()
@@ -176,13 +195,18 @@ def close_foreign(connection: Connection, batch: int) -> int:
         WITH gone AS MATERIALIZED (
             SELECT t.id FROM worker.tasks t
              -- Named, because a later release may have tasks of tables that this one knows nothing of.
-             WHERE t.state IN ('ready', 'waiting') AND t.job_table IN ('scraping_jobs', 'background_jobs')
+             WHERE t.state IN ('ready', 'waiting')
+               AND t.job_table IN ('scraping_jobs', 'background_jobs', 'search_jobs')
                AND NOT EXISTS (SELECT FROM public.scraping_jobs j
                                 WHERE t.job_table = 'scraping_jobs' AND j.id = t.job_id::uuid
                                   AND j.status IN ('pending', 'processing'))
                AND NOT EXISTS (SELECT FROM public.background_jobs b
                                 WHERE t.job_table = 'background_jobs' AND b.id = t.job_id::uuid
                                   AND b.status IN ('pending', 'processing'))
+               AND CASE WHEN t.job_table = 'search_jobs'
+                        THEN coalesce(worker.search_row(t.job_id::uuid) ->> 'status', 'gone')
+                             NOT IN ('queued', 'processing')
+                        ELSE true END
              LIMIT %s FOR NO KEY UPDATE OF t SKIP LOCKED)
         UPDATE worker.tasks t
            SET state = 'closed', closed_at = clock_timestamp(), end_reason = 'outside', wait_reason = NULL

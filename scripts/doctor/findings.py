@@ -15,7 +15,9 @@ Severity = Literal["ok", "warning", "error"]
 KNOWN = {
     "scraping_jobs": [status.value for status in JobStatus],
     "background_jobs": ["pending", "processing", "completed", "failed"],
+    "search_jobs": ["queued", "processing", "completed", "error", "timeout"],
 }
+"""Words of each job table's ``status`` that are ours."""
 
 
 @dataclass(frozen=True, slots=True)

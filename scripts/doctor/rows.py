@@ -11,6 +11,8 @@ from worker.lanes import background_lane
 def _rows(p: Patient) -> Findings:
     types = structure.column_types(p.connection)
     for table, known in KNOWN.items():
+        if not types[table]:
+            continue
         sample = rows.sample_rows(p.connection, table, types[table], known, p.limits.unadopted)
         part = "" if sample.percent == 100 else f" in a sample of {sample.percent:.3g} %"
 
@@ -19,10 +21,10 @@ def _rows(p: Patient) -> Findings:
             return f"{table}: {count} rows{part}, e.g. {', '.join(ids)}" if count else ""
 
         if text := seen("orphaned"):
-            todo = "if no other system runs them, set their status to 'pending': they go on where they stopped"
+            todo = f"if no other system runs them, set their status to '{known[0]}': they go on where they stopped"
             yield Finding("error", "row_orphaned", text, "an open task for each row 'processing'", todo)
         if text := seen("unadopted"):
-            expected = f"pending rows are adopted within {p.limits.unadopted}"
+            expected = f"{known[0]} rows are adopted within {p.limits.unadopted}"
             yield Finding(
                 "error", "row_unadopted", text, expected, "see that a reconciler runs; then ./run ops explain"
             )

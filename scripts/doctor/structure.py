@@ -1,7 +1,7 @@
 """Checks of the schema: is everything there that the engine needs?"""
 
 from db.queries.diagnosing import structure
-from db.queries.diagnosing.structure import NEEDED, TIME
+from db.queries.diagnosing.structure import MAY_LACK, NEEDED, TIME
 from db.revision import current_revision, newest_revision
 from scripts.doctor.findings import KNOWN, Finding, Findings, NamedCheck, Patient, some
 
@@ -28,7 +28,10 @@ def _objects(p: Patient) -> Findings:
 
 def _columns(p: Patient) -> Findings:
     types = structure.column_types(p.connection)
-    missing = [f"{t}.{c}" for t, needed in NEEDED.items() for c in needed if c not in types[t]]
+    absent = [table for table in MAY_LACK if not types[table]]
+    if absent:
+        yield Finding("ok", "searches", f"there is no {' and no '.join(absent)}: searches are not served")
+    missing = [f"{t}.{c}" for t, needed in NEEDED.items() for c in needed if c not in types[t] and t not in absent]
     if missing:
         todo = "put them back: a schema push of the application dropped or renamed them"
         yield Finding("error", "column_missing", some(missing), "the columns that the engine reads and writes", todo)
@@ -47,13 +50,14 @@ def _columns(p: Patient) -> Findings:
 
 def _triggers(p: Patient) -> Findings:
     found = structure.triggers(p.connection)
-    wanted = [f"{t}.{name}" for t in KNOWN for name in ("trawler_inserted", "trawler_pending")]
+    there = structure.column_types(p.connection)
+    wanted = [f"{t}.{name}" for t in KNOWN if there[t] for name in ("trawler_inserted", "trawler_pending")]
     if missing := [name for name in wanted if name not in found]:
         yield Finding(
             "warning",
             "trigger_missing",
             f"{some(missing)}: new rows are found by the full sweep alone",
-            "both triggers on both job tables",
+            "both triggers on each job table",
             "start a reconciler whose role owns the tables, or as their owner: SELECT worker.ensure_triggers()",
         )
     for name in wanted:
@@ -78,5 +82,5 @@ CHECKS: tuple[NamedCheck, ...] = (
     ("objects", "every table, column, index and function of ours is there", _objects),
     ("columns", "the application's columns are as the engine needs them; times may have a zone or none", _columns),
     ("rights", "the role may do what the engine does", _rights),
-    ("triggers", "both job tables tell of new rows", _triggers),
+    ("triggers", "each job table tells of new rows", _triggers),
 )

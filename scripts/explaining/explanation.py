@@ -40,7 +40,7 @@ class Explanation:
 
 
 def explain(connection: Connection, redis_client: "redis.Redis | None", job_id: str) -> Explanation | None:
-    """Say why a job of either table is not running now; None when there is neither a row nor a task of that id.
+    """Say why a job of any table is not running now; None when there is neither a row nor a task of that id.
 
     Reads in one snapshot, so the connection must be in autocommit. Without Redis, or with one that does not answer,
     the wake-ups are simply not told. Raises `ValueError` when the id is not a UUID.

@@ -2,12 +2,13 @@
 
 from db.queries.cancelling import CANCELLED
 from scripts.explaining.picture import Answer, Picture, Rule, words
-from worker.job_states import JobStatus
+from worker.job_states import WAITING_WORDS, JobStatus
 
-OPEN = {JobStatus.PENDING.value, JobStatus.PROCESSING.value}
+OPEN = {*WAITING_WORDS, JobStatus.PROCESSING.value}
 ENDED = {
     "scraping_jobs": {JobStatus.COMPLETED.value, JobStatus.ERROR.value, JobStatus.TIMEOUT.value},
     "background_jobs": {JobStatus.COMPLETED.value, "failed"},
+    "search_jobs": {JobStatus.COMPLETED.value, JobStatus.ERROR.value, JobStatus.TIMEOUT.value},
 }
 ENDINGS = {
     "target_reached": "its target is reached",
@@ -36,7 +37,7 @@ def _foreign(p: Picture) -> Answer | None:
 
 
 def _parked(p: Picture) -> Answer | None:
-    if p.task is None or p.task.state != "parked" or p.row is None or p.row.status == JobStatus.PENDING:
+    if p.task is None or p.task.state != "parked" or p.row is None or p.row.status in WAITING_WORDS:
         return None
     crash = next((a for a in reversed(p.attempts) if a["outcome"] == "crashed"), None)
     evidence = f" The last time: {words(crash['evidence'])}." if crash and crash["evidence"] else ""
@@ -74,7 +75,9 @@ def _ended(p: Picture) -> Answer | None:
             "cancelled",
             f"It was cancelled at {p.moment(p.task.cancel_at)}: {p.task.cancel_reason or 'no reason given'}.",
         )
-    error = p.row.error or "the row holds no error text"
+    # The table of searches has no column for it.
+    told = p.attempts[-1]["detail"] if p.attempts and p.row.job_table == "search_jobs" else None
+    error = p.row.error or told or "the row holds no error text"
     return "gave_up", f"It was given up at {p.moment(p.task.closed_at)} ({reason}): {error}"
 
 
@@ -83,17 +86,19 @@ def _not_adopted(p: Picture) -> Answer | None:
         return None
     if p.row.status == JobStatus.PROCESSING:
         who = "its task is closed" if p.task else "it never was a task"
-        return "orphan", f"The row is 'processing', but {who}: nobody of ours runs it. Set it to 'pending' to run it."
+        again = "'queued'" if p.row.job_table == "search_jobs" else "'pending'"
+        return "orphan", f"The row is 'processing', but {who}: nobody of ours runs it. Set it to {again} to run it."
+    it_is = f"It is {p.row.status}"
     if not p.fleet.reconcilers:
-        return "no_reconciler", "It is pending but not adopted: no reconciler is alive. Start one: ./run reconciler."
+        return "no_reconciler", f"{it_is} but not adopted: no reconciler is alive. Start one: ./run reconciler."
     if p.fleet.in_inbox:
-        return "in_inbox", "It is pending and in the inbox: the reconciler adopts it at its next tick."
+        return "in_inbox", f"{it_is} and in the inbox: the reconciler adopts it at its next tick."
     if p.fleet.triggers < 2:
         return "no_trigger", (
-            "It is pending but not adopted: the triggers of its table are missing or disabled, so it waits for the "
+            f"{it_is} but not adopted: the triggers of its table are missing or disabled, so it waits for the "
             "full sweep, which comes each minute."
         )
-    return "not_adopted", "It is pending but not adopted, and the inbox does not name it: the next full sweep finds it."
+    return "not_adopted", f"{it_is} but not adopted, and the inbox does not name it: the next full sweep finds it."
 
 
 def _ending(reason: str) -> str:

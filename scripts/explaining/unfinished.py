@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from db.queries.explaining import Task
 from scripts.explaining.picture import Answer, Picture, Rule
-from worker.job_states import JobStatus
+from worker.job_states import WAITING_WORDS
 
+NOBODY = "-"
+"""The tenant of jobs that are nobody's; it has no cap of its own."""
 SWEEP_WAITS = timedelta(seconds=60)
 """A reconciler that has just connected leaves dead leases alone for one lease, as living workers may be late too."""
 
@@ -40,10 +42,10 @@ def _running(p: Picture) -> Answer | None:
     t = p.task
     if t is None or t.state != "leased":
         return None
-    if p.row and p.row.status == JobStatus.PENDING:
+    if p.row and p.row.status in WAITING_WORDS:
         return "reset_outside", (
-            f"The application set the row back to 'pending' while {_holder(t)} runs it: that run stops at its next "
-            "page, then the job starts again where it stopped."
+            f"The application set the row back to '{p.row.status}' while {_holder(t)} runs it: that run stops at its "
+            "next page, then the job starts again where it stopped."
         )
     late = " Its deadline has passed, so it ends at its next page." if t.deadline_at and t.deadline_at < p.now else ""
     return "running", (
@@ -117,7 +119,9 @@ def _full(p: Picture) -> Answer | None:
 
 
 def _tenant_full(p: Picture) -> Answer | None:
-    if p.task is None or p.standing is None or p.standing.running_of_tenant < p.task.max_per_tenant:
+    if p.task is None or p.standing is None or p.task.tenant == NOBODY:
+        return None
+    if p.standing.running_of_tenant < p.task.max_per_tenant:
         return None
     return "tenant_at_cap", (
         f"Its tenant {p.task.tenant} is at its cap in {p.task.lane}: "

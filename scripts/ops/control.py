@@ -17,13 +17,14 @@ Lanes = Annotated[list[str], typer.Argument(help="Names of lanes, as `./run ops 
 NOW = "cancelled at once"
 ASKED = {
     "scraping_jobs": "asked to stop at its next page",
+    "search_jobs": "asked to stop at its next page",
     "background_jobs": "asked to stop when its handler returns, which is not interrupted",
 }
-OPEN = ("pending", "processing")
+OPEN = ("pending", "queued", "processing")
 
 
 def cancel(
-    jobs: Annotated[list[str], typer.Argument(help="Ids of jobs of either table.")],
+    jobs: Annotated[list[str], typer.Argument(help="Ids of jobs of any table.")],
     reason: Annotated[str, typer.Option(help="Goes into the job's error text.")],
     as_json: AsJson = False,
 ) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import redis
 import typer
 
+from db.queries import searching
 from db.session import connect
 from worker.boot import check_database, check_schema, find_servers
 from worker.broker import make_redis
@@ -20,6 +21,7 @@ from worker.settings import load_settings
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 NOT_FOUND = 1
 USAGE = 2
+SEARCH = "search:"
 
 
 @contextmanager
@@ -57,11 +59,25 @@ def warn(what: str) -> None:
 
 
 def job_ids(values: list[str]) -> list[str]:
-    """The ids in their usual spelling, each once; ends the command when one is no UUID."""
-    wrong = [value for value in values if not _is_uuid(value)]
+    """The ids in their usual spelling, each once; ends the command when one is no UUID.
+
+    ``search:ID`` is a row of ``search_jobs``, whose id may be any text: it becomes the UUID by which the engine knows
+    that search.
+    """
+    named = [_key_of(value.removeprefix(SEARCH)) if value.startswith(SEARCH) else value for value in values]
+    wrong = [value for value in named if not _is_uuid(value)]
     if wrong:
-        fail(f"{', '.join(wrong)}: not a job id; expected a UUID as `./run ops list` shows it", USAGE)
-    return list(dict.fromkeys(str(UUID(value)) for value in values))
+        fail(
+            f"{', '.join(wrong)}: not a job id; expected a UUID as `./run ops list` shows it, or search:ID for a row "
+            "of search_jobs",
+            USAGE,
+        )
+    return list(dict.fromkeys(str(UUID(value)) for value in named))
+
+
+def _key_of(search: str) -> str:
+    with database() as connection:
+        return searching.key_of(connection, search)
 
 
 def _is_uuid(value: str) -> bool:

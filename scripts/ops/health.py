@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import redis
 import typer
 
-from db.queries import inspecting
+from db.queries import inspecting, search_jobs
 from scripts.doctor import report
 from scripts.doctor.examination import diagnose, exit_code
 from scripts.explaining import explanation
@@ -21,14 +21,15 @@ def status(as_json: AsJson = False) -> None:
     with database() as connection:
         jobs = inspecting.job_counts(connection, "scraping_jobs")
         background = inspecting.job_counts(connection, "background_jobs")
+        searches = search_jobs.job_counts(connection)
         lanes = inspecting.lanes(connection)
         processes = inspecting.workers(connection)
     breakers = _breakers()
     if as_json:
-        parts = {"jobs": jobs, "background_jobs": background, "lanes": lanes, "processes": processes}
-        show_json({**parts, "breakers": breakers})
+        counted = {"jobs": jobs, "background_jobs": background, "search_jobs": searches}
+        show_json({**counted, "lanes": lanes, "processes": processes, "breakers": breakers})
         return
-    for title, counts in (("Scraping jobs", jobs), ("Background jobs", background)):
+    for title, counts in (("Scraping jobs", jobs), ("Background jobs", background), ("Searches", searches)):
         told = ", ".join(f"{count} {name}" for name, count in counts.items())
         console.print(f"{title}: {told or 'none'}", markup=False)
     for lane in lanes:
@@ -47,9 +48,7 @@ def _breakers() -> list[dict[str, Any]]:
         return []
 
 
-def explain(
-    job: Annotated[str, typer.Argument(help="The job's id, of either table.")], as_json: AsJson = False
-) -> None:
+def explain(job: Annotated[str, typer.Argument(help="The job's id, of any table.")], as_json: AsJson = False) -> None:
     """Say why a job is not running now, and all that happened to it. Example: ./run ops explain 3f0c... ."""
     (job_id,) = job_ids([job])
     with database() as connection:

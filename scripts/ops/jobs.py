@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import psycopg
 import typer
 
-from db.queries import background_jobs, explaining, inspecting, operating
+from db.queries import background_jobs, explaining, inspecting, operating, search_jobs
 from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids
 from scripts.tables import console, show_json, show_table
 
@@ -17,14 +17,23 @@ class JobTable(StrEnum):
 
     SCRAPING = "scraping_jobs"
     BACKGROUND = "background_jobs"
+    SEARCHES = "search_jobs"
+
+
+COLUMNS = {
+    JobTable.SCRAPING: ["platform", "status", "found"],
+    JobTable.BACKGROUND: ["job_type", "status", "retries"],
+    JobTable.SEARCHES: ["platform", "status", "found"],
+}
 
 
 def list_(
     table: Annotated[JobTable, typer.Option(help="Which jobs.")] = JobTable.SCRAPING,
     status: Annotated[
-        str | None, typer.Option(help="pending, processing, completed, error, timeout; failed for background jobs.")
+        str | None,
+        typer.Option(help="pending, processing, completed, error, timeout; failed, or queued, as the table says."),
     ] = None,
-    platform: Annotated[str | None, typer.Option(help="In any casing; scraping jobs only.")] = None,
+    platform: Annotated[str | None, typer.Option(help="In any casing; not of background jobs.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +43,8 @@ def list_(
     with database() as connection:
         if table is JobTable.BACKGROUND:
             jobs = [asdict(job) for job in background_jobs.list_jobs(connection, status, limit)]
+        elif table is JobTable.SEARCHES:
+            jobs = [asdict(job) for job in search_jobs.list_jobs(connection, status, platform, limit)]
         else:
             jobs = [asdict(job) for job in inspecting.list_jobs(connection, status, platform, limit)]
     if as_json:
@@ -41,17 +52,20 @@ def list_(
         return
     for job in jobs:
         job["why"] = job["error"] or job["reason"]
-        if table is JobTable.SCRAPING:
+        if "found" in COLUMNS[table]:
             job["found"] = f"{job['results']}/{job['target']}"
-    wanted = ["platform", "status", "found"] if table is JobTable.SCRAPING else ["job_type", "status", "retries"]
-    show_table("Jobs", jobs, ["id", *wanted, "why"])
+    show_table("Jobs", jobs, ["id", *COLUMNS[table], "why"])
 
 
 def show(job: Annotated[str, typer.Argument(help="The job's id.")], as_json: AsJson = False) -> None:
-    """Show one job of either table: its row, its task, every page and attempt. Example: ./run ops show 3f0c... ."""
+    """Show one job of any table: its row, its task, every page and attempt. Example: ./run ops show 3f0c... ."""
     (job_id,) = job_ids([job])
     with database() as connection:
-        row = inspecting.job_row(connection, job_id) or background_jobs.job_row(connection, job_id)
+        row = (
+            inspecting.job_row(connection, job_id)
+            or background_jobs.job_row(connection, job_id)
+            or search_jobs.job_row(connection, job_id)
+        )
         if row is None:
             fail(f"there is no job {job_id}", NOT_FOUND)
         task = row.pop("task")
@@ -77,7 +91,7 @@ def show(job: Annotated[str, typer.Argument(help="The job's id.")], as_json: AsJ
 
 
 def retry(jobs: Annotated[list[str], typer.Argument(help="Ids of jobs.")], as_json: AsJson = False) -> None:
-    """Let failed jobs of either table go on; results are kept. Example: ./run ops retry 3f0c... 77ab... ."""
+    """Let failed jobs of any table go on; results are kept. Example: ./run ops retry 3f0c... 77ab... ."""
     ids = job_ids(jobs)
     with database() as connection:
         retried = operating.retry_jobs(connection, ids)
@@ -101,6 +115,9 @@ def _why_skipped(connection: psycopg.Connection, job_id: str) -> str:
     if row is None:
         row = background_jobs.job_row(connection, job_id)
         retried = "only background jobs that failed are retried"
+    if row is None:
+        row = search_jobs.job_row(connection, job_id)
+        retried = "only searches that ended as error or timeout are retried"
     return f"it is {row['status']}; {retried}" if row else "there is no such job"
 
 

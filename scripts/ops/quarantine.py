@@ -10,6 +10,7 @@ from db.queries import quarantining
 from db.queries.quarantining import Choice
 from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids
 from scripts.tables import console, plain, show_json, show_table
+from worker.settings import load_settings
 
 Reason = Annotated[str | None, typer.Option(help="Why it could not be read, e.g. wrong_item_shape.")]
 Provider = Annotated[str | None, typer.Option(help="Whose answer it was in.")]
@@ -59,9 +60,10 @@ def replay(
     if not (jobs or reason or provider or endpoint):
         fail("nothing is chosen; give ids of jobs, or --reason, --provider or --endpoint", USAGE)
     ids: list[str | None] = [*job_ids(jobs)] if jobs else [None]
+    unplanned = load_settings().unplanned_creators
     with database() as connection:
         replays = [
-            replay_job(connection, task_id, job_id, choice, dry_run=dry_run)
+            replay_job(connection, task_id, job_id, choice, unplanned=unplanned, dry_run=dry_run)
             for choice in (Choice(job, provider, endpoint, reason) for job in ids)
             for task_id, job_id in quarantining.tasks_with_items(connection, choice)
         ]

@@ -179,7 +179,7 @@ class TestCancelOfWhatNobodyAdopted:
         assert background(connection, job_id) == {"status": "failed", "error": "cancelled: too early"}
         assert alone.ops("explain", scraping).stdout.startswith("It was cancelled: too early")
         # And adoption passes over them
-        for table in adopting.JOB_TABLES:
+        for table in ("scraping_jobs", "background_jobs"):
             assert adopting.adopt_from_inbox(connection, table, 10) == (1, [])
         assert "skipped: it is error" in alone.ops("cancel", scraping, "--reason", "again").stdout
 

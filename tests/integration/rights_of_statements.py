@@ -20,7 +20,11 @@ OF_THE_OWNER = {
 }
 """Modules and packages that run as the owner of the schema."""
 
-ANY_JOB_TABLE = re.compile(r"public\.\{(?:job_table|table)\}|\{_TABLES\[table\]\}")
+ANY_TABLE = {
+    re.compile(r"public\.\{(?:job_table|table|kind\.name)\}"): ("scraping_jobs", "background_jobs", "search_jobs"),
+    re.compile(r"public\.\{kind\.results\}"): ("scraping_results", "search_results"),
+}
+"""What an f-string may name in these places."""
 BY_PARTS = {
     # `update_user` writes whichever table its fields are in; these are those that `complete_onboarding` changes.
     "public.users": {"SELECT", "UPDATE"},
@@ -64,10 +68,11 @@ def needed() -> dict[str, set[str]]:
 
 
 def _of(text: str) -> Iterator[tuple[str, set[str]]]:
-    if ANY_JOB_TABLE.search(text):
-        for name in ("public.scraping_jobs", "public.background_jobs"):
-            yield from _of(ANY_JOB_TABLE.sub(name, text))
-        return
+    for place, names in ANY_TABLE.items():
+        if place.search(text):
+            for name in names:
+                yield from _of(place.sub(f"public.{name}", text))
+            return
     for pattern, rights in NEEDS:
         for table in pattern.findall(text):
             yield table, rights
@@ -88,8 +93,13 @@ def _functions() -> dict[str, str]:
     bodies: dict[str, str] = {}
     for path in sorted((ROOT / "db/migrations/sql").glob("*.sql")):
         bodies |= {name: _uncommented(body) for name, body in FUNCTION.findall(path.read_text(encoding="utf-8"))}
-    # A trigger's function is run by whoever writes the table, and asks nobody for a right.
-    return {name: body for name, body in bodies.items() if "RETURNS trigger" not in body}
+    # A trigger's function is run by whoever writes the table, and asks nobody for a right; what a function does with
+    # the rights of its owner, its caller needs none for.
+    return {
+        name: "" if "SECURITY DEFINER" in body else body
+        for name, body in bodies.items()
+        if "RETURNS trigger" not in body
+    }
 
 
 def _uncommented(sql: str) -> str:

@@ -33,7 +33,7 @@ STATEMENTS = (
     ("a trigger", "DROP TRIGGER trawler_inserted ON public.scraping_jobs"),
     ("tables of its own", "CREATE TABLE public.own (id integer)"),
     ("tables of the engine", "CREATE TABLE worker.own (id integer)"),
-    ("search tables", "SELECT FROM public.search_results"),
+    ("results of searches", "UPDATE public.search_results SET bio = ''"),
 )
 
 

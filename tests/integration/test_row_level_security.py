@@ -149,7 +149,7 @@ def test_owner_and_fleet_see_and_write_every_row(owner, fleet_role):
             (list(CONDITIONS),),
         )
     }
-    assert mine == set(CONDITIONS) - {"search_jobs", "search_results"}
+    assert mine == set(CONDITIONS)
     for name in mine:
         assert fleet_role.execute(f"SELECT count(*) FROM public.{name}".encode()).fetchone() == (2,), name
     assert fleet_role.execute("UPDATE scraping_jobs SET progress = 100").rowcount == 2

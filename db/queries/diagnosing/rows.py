@@ -77,6 +77,7 @@ def tasks_without_row(connection: Connection) -> tuple[int, list[str]]:
                             WHERE q.job_table = 'scraping_jobs' AND j.id = q.job_id::uuid)
            AND NOT EXISTS (SELECT FROM public.background_jobs b
                             WHERE q.job_table = 'background_jobs' AND b.id = q.job_id::uuid)
+           AND (q.job_table <> 'search_jobs' OR worker.search_row(q.job_id::uuid) IS NULL)
         """.encode()
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate gives one row
@@ -113,11 +114,13 @@ def sample_rows(
     created = utc("created_at")
     off = _OFF.format(created=created)
     since = f"greatest({created}, {utc('updated_at')})"
+    key = "worker.search_key(s.id)::text" if table == "search_jobs" else "s.id::text"
     if table == "background_jobs":
         since = f"greatest({since}, {utc('scheduled_for')})"
     problems = {
         "orphaned": f"s.status = 'processing' AND {_NO_TASK}",
-        "unadopted": f"s.status = 'pending' AND {_NO_TASK} AND {since} < clock_timestamp() - %(pending_for)s",
+        "unadopted": f"s.status IN ('pending', 'queued') AND {_NO_TASK}"
+        f" AND {since} < clock_timestamp() - %(pending_for)s",
         "progress": "s.status = 'completed' AND coalesce(s.progress, 0) < 100" if table == "scraping_jobs" else "false",
         "off_hours": f"{created} > clock_timestamp() + interval '2 min'"
         f" OR abs({off}) > 1700 AND abs({off} - 1800 * round({off} / 1800)) < 60",
@@ -134,7 +137,7 @@ def sample_rows(
         SELECT count(*) FILTER (WHERE {created} > clock_timestamp() + interval '2 min' OR abs({off}) > 1700),
                array_agg(DISTINCT s.status::text) FILTER (WHERE NOT s.status = ANY (%(known)s)), {columns}
           FROM public.{table} s TABLESAMPLE SYSTEM (%(percent)s)
-          LEFT JOIN worker.tasks t ON t.job_table = %(table)s AND t.job_id = s.id::text
+          LEFT JOIN worker.tasks t ON t.job_table = %(table)s AND t.job_id = {key}
         """.encode(),
         {"known": list(known), "percent": percent, "table": table, "pending_for": pending_for},
     ).fetchone()

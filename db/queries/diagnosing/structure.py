@@ -28,8 +28,22 @@ NEEDED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         **dict.fromkeys(("priority", "max_retries", "retry_count"), INTEGER),
         **dict.fromkeys(("scheduled_for", "started_at", "completed_at", "failed_at", "created_at", "updated_at"), TIME),
     },
+    "search_jobs": {
+        **dict.fromkeys(("id", "platform", "search_type", "status"), TEXT),
+        **dict.fromkeys(("total_count", "completed_count"), INTEGER),
+        **dict.fromkeys(("created_at", "updated_at", "completed_at"), TIME),
+    },
+    "search_results": {
+        **dict.fromkeys(("job_id", "profile_id", "username", "display_name", "platform", "profile_url"), TEXT),
+        **dict.fromkeys(("post_url", "post_description", "avatar_url", "is_verified", "email", "bio"), TEXT),
+        "followers": INTEGER,
+        "raw_data": JSON,
+        "created_at": TIME,
+    },
 }
 """The application's columns that the engine reads or writes, and the types it can do with."""
+MAY_LACK: Final = ("search_jobs", "search_results")
+"""Tables that an application may do without."""
 
 _TABLE = re.compile(r"^CREATE TABLE worker\.(\w+) \((.*?)^\)", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"^    (?!UNIQUE|CHECK|PRIMARY|FOREIGN|CONSTRAINT)(\w+) ", re.MULTILINE)

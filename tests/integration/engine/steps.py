@@ -76,6 +76,7 @@ def doc(key: str) -> str:
 
 def page_of(claimed: Claimed, seq: int = 1, keys: Sequence[str] = ("a", "b"), **changes: Any) -> PageWrite:
     fields: dict[str, Any] = {
+        "job_table": claimed.job_table,
         "task_id": claimed.id,
         "token": claimed.token,
         "seq": seq,

@@ -8,8 +8,11 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from db.queries.adopting import adopt_from_inbox
+from db.queries.lanes import wanted_wakeups
 from db.session import connect
 from tests.integration.engine.steps import (
+    JOB_LANE,
     LANE,
     OWNER,
     adopt,
@@ -26,7 +29,7 @@ from tests.integration.engine.steps import (
     value,
     wait_until_blocked,
 )
-from tests.jobs import insert_job, job, task
+from tests.jobs import background_job, insert_background_job, insert_job, job, task
 from worker.job_states import Decision, Ending
 from worker.settling import settle
 
@@ -157,6 +160,18 @@ async def test_caps_of_lane_and_tenant_hold_and_a_place_given_back_is_taken_agai
     # And one more when one ends
     await settle(pool, lease_of(claimed[0]), OWNER, Decision(Ending.COMPLETED, "exhausted"))
     assert len(await claim(pool, count=5)) == 1
+
+
+async def test_jobs_of_nobody_are_capped_by_their_lane_alone(connection, pool):
+    # Given a tenant's cap of two, a lane's of five, and jobs of nobody and of a user
+    connection.execute("UPDATE worker.lanes SET max_per_tenant = 2, max_running = 5")
+    for payload in [{}] * 4 + [{"userId": "user_1"}] * 4:
+        insert_background_job(connection, "noop", payload)
+    adopt_from_inbox(connection, "background_jobs", 100)
+    assert wanted_wakeups(connection) == {JOB_LANE: 5}
+    # Then both get their share, and the user no more than the cap
+    claimed = await claim(pool, count=10, lane=JOB_LANE)
+    assert sorted(one.tenant for one in claimed) == ["-", "-", "-", "user_1", "user_1"]
 
 
 async def test_a_tenant_at_its_cap_gets_nothing_while_the_lane_has_room(connection, pool):
@@ -316,3 +331,42 @@ async def test_closed_waiting_and_parked_tasks_are_not_given_out(connection, poo
     assert await claim(pool) == []
     insert_job(connection)
     assert await claim(pool) == [], "a row that nobody adopted has no task"
+
+
+async def test_a_claim_of_many_jobs_starts_the_ordinary_ones_and_judges_each_of_the_others(
+    connection, pool, database_url
+):
+    # Given ten background jobs of one user
+    connection.execute("UPDATE worker.lanes SET max_per_tenant = 256")
+    jobs = [insert_background_job(connection, "noop", error="from before") for _ in range(10)]
+    adopt_from_inbox(connection, "background_jobs", 1000)
+    held, ended, gone, later = jobs[1:5]
+    # And of these one that the application holds, one it ended, one it deleted and one it put off
+    connection.execute("UPDATE background_jobs SET status = 'cancelled' WHERE id = %s::uuid", (ended,))
+    connection.execute("DELETE FROM background_jobs WHERE id = %s::uuid", (gone,))
+    connection.execute(
+        "UPDATE background_jobs SET scheduled_for = worker.utc_now() + interval '1 hour' WHERE id = %s::uuid", (later,)
+    )
+    with connect(database_url, autocommit=False) as application:
+        application.execute("SELECT FROM background_jobs WHERE id = %s::uuid FOR UPDATE", (held,))
+        # When they are claimed at once
+        tokens = [uuid4() for _ in range(10)]
+        claimed = await claim(pool, tokens, lane=JOB_LANE)
+        # Then all others are leased, each with a token of its own, and their rows started
+        assert sorted(one.job_id for one in claimed) == sorted([jobs[0], *jobs[5:]])
+        assert len({one.token for one in claimed}) == 6
+        assert {one.token for one in claimed} <= set(tokens)
+        for one in claimed:
+            row, leased = background_job(connection, one.job_id), task(connection, one.job_id)
+            assert (row["status"], row["error"]) == ("processing", None)
+            assert row["started_at"] is not None
+            assert (leased["state"], leased["owner"], leased["epoch"]) == ("leased", OWNER, 1)
+            assert leased["deadline_at"] is None
+        # And each of the odd ones is as it would be alone
+        states = {job_id: task(connection, job_id)["state"] for job_id in (held, ended, gone, later)}
+        assert states == {held: "ready", ended: "closed", gone: "closed", later: "waiting"}
+        assert background_job(connection, ended)["status"] == "cancelled"
+        assert background_job(connection, later)["status"] == "pending"
+        # And the same tokens give the same tasks
+        again = await claim(pool, tokens, lane=JOB_LANE)
+        assert sorted(one.id for one in again) == sorted(one.id for one in claimed)

@@ -153,6 +153,6 @@ def test_a_page_commit_reads_by_key_alone(large):
         ).fetchone()
         spends = [Spend("simulator", "account", "search", 3, 3)]
         fields = committing.parameters(page_of(claimed, spends=spends))
-        buffers, plan = explained(large, lambda c: c.execute(committing._COMMIT_PAGE, fields))
+        buffers, plan = explained(large, lambda c: c.execute(committing._COMMITS["scraping_jobs"], fields))
         assert full_scans(plan) == []
         assert buffers < 400

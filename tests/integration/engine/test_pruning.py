@@ -122,7 +122,7 @@ def test_a_task_closed_long_ago_goes_with_all_that_hangs_on_it_once_its_row_is_f
 )
 def test_a_task_closed_long_ago_stays_while_its_row_may_go_on(connection, table, status):
     insert_task(connection, status, table=table)
-    assert run(connection) == Pruned(0, 0, 0, 0, 0)
+    assert run(connection) == Pruned(0, 0, 0, 0, 0, 0)
     assert [count(connection, f"worker.{name}") for name in ("tasks", *LEDGER)] == [1] * 6
 
 
@@ -147,7 +147,7 @@ def test_a_task_closed_lately_stays(connection):
 def test_an_open_task_is_never_touched_whatever_its_row_says(connection, state, row):
     insert_task(connection, row, state, days=1000)
     before = connection.execute("SELECT t.*, t.xmin, t.xmax FROM worker.tasks t").fetchall()
-    assert run(connection) == Pruned(0, 0, 0, 0, 0)
+    assert run(connection) == Pruned(0, 0, 0, 0, 0, 0)
     assert connection.execute("SELECT t.*, t.xmin, t.xmax FROM worker.tasks t").fetchall() == before
     assert [count(connection, f"worker.{name}") for name in LEDGER] == [1] * 5
 
@@ -249,13 +249,16 @@ def fill(connection: psycopg.Connection) -> None:
     connection.execute(
         "INSERT INTO worker.tenant_turns SELECT 'lane', n, '2020-01-01' FROM generate_series(1, 50) AS n"
     )
+    connection.execute(
+        "INSERT INTO worker.searches (job_id, created_at) SELECT n, '2020-01-01' FROM generate_series(1, 50) AS n"
+    )
 
 
 def test_a_run_takes_no_more_than_its_batches(connection):
     fill(connection)
-    assert run(connection, batch=7, most_batches=3) == Pruned(21, 21, 21, 21, 21)
-    assert run(connection, batch=7, most_batches=1) == Pruned(7, 7, 7, 7, 7)
-    assert run(connection, batch=7) == Pruned(22, 22, 22, 22, 22)
+    assert run(connection, batch=7, most_batches=3) == Pruned(21, 21, 21, 21, 21, 21)
+    assert run(connection, batch=7, most_batches=1) == Pruned(7, 7, 7, 7, 7, 7)
+    assert run(connection, batch=7) == Pruned(22, 22, 22, 22, 22, 22)
 
 
 def test_tasks_that_stay_do_not_keep_a_run_from_the_newer_ones(connection):
@@ -288,7 +291,7 @@ def test_pruners_at_once_share_the_work_and_none_fails(connection, database_url)
         runs = [pruned for found in pool.map(work, range(6)) for pruned in found]
     # A batch cut short by another's locks ends a run early; whatever was left goes now, and all was counted once
     runs.append(run(connection))
-    assert [sum(getattr(pruned, name) for pruned in runs) for name in Pruned.__slots__] == [50] * 5
+    assert [sum(getattr(pruned, name) for pruned in runs) for name in Pruned.__slots__] == [50] * 6
     assert len(tasks(connection)) == 1
 
 

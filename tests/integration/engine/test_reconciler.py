@@ -222,7 +222,7 @@ def test_the_full_sweep_mends_what_the_triggers_missed_at_the_first_tick(connect
     job_id = insert_job(connection)
     reconciler.tick(connection)
     assert state(connection, job_id) == "ready"
-    assert value(connection, "SELECT count(*) FROM pg_trigger WHERE tgname = 'trawler_inserted'") == 2
+    assert value(connection, "SELECT count(*) FROM pg_trigger WHERE tgname = 'trawler_inserted'") == 3
     assert wakeups.queued(LANE) == 1
 
 

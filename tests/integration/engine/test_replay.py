@@ -65,6 +65,19 @@ async def ended_job(connection, pool, *raws, keys=("a", "b"), page=None, **colum
     return job_id, claimed.id
 
 
+USED = "SELECT usage_creators_current_month FROM user_usage"
+
+
+def plan_of(connection, limit):
+    """Give the jobs' user a plan."""
+    connection.execute("INSERT INTO users (user_id) VALUES ('user_1')")
+    connection.execute(
+        "INSERT INTO user_usage (user_id, plan_creators_limit, usage_creators_current_month, usage_reset_date)"
+        " SELECT id, %s, 0, date_trunc('month', worker.utc_now()) FROM users",
+        (limit,),
+    )
+
+
 def replayed(connection, task_id, choice=ALL, dry_run=False):
     told = replay_job(connection, task_id, "job", choice, dry_run=dry_run)
     return told.left or dict(told.verdicts)
@@ -136,6 +149,22 @@ async def test_the_target_is_kept_to_and_what_is_beyond_it_waits_for_a_larger_on
     # Then the next replay gives it
     assert replayed(connection, task_id) == {"stored": 1}
     assert_counters_are_true(connection, job_id)
+
+
+async def test_what_is_stored_counts_against_the_plan_and_waits_where_that_ends(connection, pool):
+    # Given a user who may have three creators a month and has two
+    plan_of(connection, limit=3)
+    job_id, task_id = await ended_job(connection, pool, raw(1), raw(2))
+    assert value(connection, USED) == 2
+    # Then one of two is stored and counted
+    assert replayed(connection, task_id) == {"stored": 1, "over_plan": 1}
+    assert value(connection, USED) == 3
+    assert_counters_are_true(connection, job_id)
+    # And the other with a larger plan, or in the next month, which begins with it
+    connection.execute("UPDATE user_usage SET usage_reset_date = usage_reset_date - interval '1 month'")
+    assert replayed(connection, task_id) == {"stored": 1}
+    assert value(connection, USED) == 1
+    assert value(connection, "SELECT count(*) FROM events WHERE event_type = 'usage_reset'") == 1
 
 
 async def test_the_jobs_filters_are_asked(connection, pool):

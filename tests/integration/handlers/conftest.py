@@ -14,6 +14,7 @@ from db.queries import adopting, lanes, sweeping
 from db.session import Pool
 from tests.jobs import background_job, insert_background_job
 from worker.boot import Boot
+from worker.completions import Completions
 from worker.configuration import Configuration
 from worker.lanes import background_lane
 from worker.leases import Lease
@@ -31,6 +32,7 @@ class Engine:
         boot = Boot(load_settings(), database_url, "redis://127.0.0.1:1/0", OWNER)
         self.runtime = Runtime(boot, 4, self.handlers, lambda: None)
         self.runtime.pool = pool
+        self.runtime.completions = Completions(pool)
         self.runtime.configuration = Configuration(pool)
 
     def put_in(self, job_type: str, payload: Mapping[str, Any] | None = None, **columns: Any) -> str:

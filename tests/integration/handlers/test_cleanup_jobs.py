@@ -12,6 +12,7 @@ from db.queries.lanes import NewLane, ensure_lanes
 from tests.integration.engine.steps import make_lanes
 from tests.integration.handlers.conftest import Engine
 from tests.jobs import insert_background_job, insert_job, job
+from tests.searches import insert_search, search
 from worker.lanes import UNROUTABLE_JOB
 
 
@@ -99,6 +100,56 @@ class TestRetention:
             aged(connection, 40, "completed", batches=1)
         assert (await clean(engine, batch=2))["scrapingJobs"] == 7
         assert results(connection) == 0
+
+    async def test_of_searches_is_the_same(self, engine, connection):
+        def ended(name: str, days: float, status: str) -> None:
+            insert_search(connection, name, status=status)
+            connection.execute(
+                "UPDATE search_jobs SET completed_at = t, updated_at = t"
+                " FROM (SELECT worker.utc_now() - make_interval(secs => %s) AS t) old WHERE id = %s",
+                (days * 86_400, name),
+            )
+            connection.execute(
+                "INSERT INTO search_results (job_id, profile_id, username, platform) VALUES (%s, 'p', 'p', 'TikTok')",
+                (name,),
+            )
+
+        for name, days, status in (
+            *(("old", 31, "completed"), ("old error", 8, "error"), ("young", 29, "completed")),
+            *(("waiting", 400, "queued"), ("other", 400, "dispatching")),
+        ):
+            ended(name, days, status)
+        result = await clean(engine, batch=1)
+        assert result["searches"] == 2
+        left = connection.execute("SELECT job_id FROM search_results ORDER BY 1").fetchall()
+        assert left == [("other",), ("waiting",), ("young",)]
+        assert connection.execute("SELECT job_id FROM worker.searches ORDER BY 1").fetchall() == [("waiting",)]
+        # And one that nobody has touched for a day is timed out, as scraping jobs are
+        connection.execute("UPDATE search_jobs SET created_at = updated_at")
+        assert (await clean(engine))["timedOut"] == 1
+        assert search(connection, "waiting")["status"] == "timeout"
+
+    async def test_of_events_is_for_done_ones_of_our_own(self, engine, connection):
+        for key, days, source, status in (
+            ("old", 366, "trawler", "completed"),
+            ("young", 364, "trawler", "completed"),
+            ("new", 29, "trawler", "completed"),
+            ("pending", 366, "trawler", "pending"),
+            ("of the application", 366, "application", "completed"),
+        ):
+            connection.execute(
+                "INSERT INTO events (aggregate_id, aggregate_type, event_type, event_data, timestamp, idempotency_key,"
+                " source_system, correlation_id, processing_status)"
+                " VALUES ('a', 'b', 'c', '{}', worker.utc_now() - make_interval(days => %s), %s, %s, 'd', %s)",
+                (days, key, source, status),
+            )
+        assert (await clean(engine))["events"] == 1
+        keys = connection.execute("SELECT idempotency_key FROM events ORDER BY 1").fetchall()
+        assert keys == [("new",), ("of the application",), ("pending",), ("young",)]
+        # And none that is younger than 30 days, whatever is asked
+        assert connection.execute("SELECT worker.forget_events(interval '0', 10)").fetchone() == (1,)
+        keys = connection.execute("SELECT idempotency_key FROM events ORDER BY 1").fetchall()
+        assert keys == [("new",), ("of the application",), ("pending",)]
 
     async def test_of_background_jobs_is_the_same(self, engine, connection):
         ids = {}

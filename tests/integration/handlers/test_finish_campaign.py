@@ -7,6 +7,7 @@ import pytest
 from db.queries.lanes import NewLane, ensure_lanes
 from tests.integration.handlers.followed import queued, raised
 from tests.jobs import insert_job
+from tests.searches import insert_search
 from worker.lanes import UNROUTABLE_JOB
 
 
@@ -56,6 +57,27 @@ async def test_a_campaign_with_a_job_at_work_is_left_open(engine, connection, st
     key, _ = campaign(connection, "completed", status)
     assert await finish(engine, campaignId=key) == {"finished": [], "open": [key]}
     assert (status_of(connection, key), raised(connection), queued(connection, "send_email")) == ("active", [], [])
+
+
+async def test_searches_count_as_jobs_do(engine, connection):
+    # Given a campaign whose jobs have ended, and one of its two searches
+    key, _ = campaign(connection, "completed")
+    insert_search(connection, "a", campaign_id=key, status="completed", completed_count=5)
+    insert_search(connection, "b", campaign_id=key, status="processing", completed_count=7)
+    assert await finish(engine) == {"finished": [], "open": []}
+    assert await finish(engine, campaignId=key) == {"finished": [], "open": [key]}
+    # When the other ends
+    connection.execute("UPDATE search_jobs SET status = 'timeout' WHERE id = 'b'")
+    # Then the campaign has, and tells of all that was found
+    assert await finish(engine) == {"finished": [key], "open": []}
+    (event,) = raised(connection)
+    assert event["event_data"] == {"userId": "user_1", "name": "Lamps", "jobs": 3, "completedJobs": 2, "creators": 32}
+
+
+async def test_searches_alone_make_a_campaign_s_end_too(engine, connection):
+    key, _ = campaign(connection)
+    insert_search(connection, "a", campaign_id=key, status="completed")
+    assert await finish(engine) == {"finished": [key], "open": []}
 
 
 async def test_a_campaign_without_a_job_is_left_open(engine, connection):
