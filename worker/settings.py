@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import ConfigurationError
 from worker.mail_settings import mail_misfits
+from worker.store_settings import StoreAccess
 
 ROOT = Path(__file__).parent.parent
 SCRAPECREATORS_HOST = "https://api.scrapecreators.com"
@@ -186,6 +187,21 @@ class Settings(BaseSettings):
     mail_seconds: Annotated[float, Field(gt=0, le=120)] = 30
     """Longest time one mail may take to be handed over."""
 
+    aws_access_key_id: SecretStr = Field(SecretStr(""), validation_alias="AWS_ACCESS_KEY_ID")
+    """Of an S3-compatible store to which exports may go; empty, with ``aws_secret_access_key``, is no store."""
+    aws_secret_access_key: SecretStr = Field(SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
+    aws_session_token: SecretStr = Field(SecretStr(""), validation_alias="AWS_SESSION_TOKEN")
+    """Belongs to credentials that hold for some hours only."""
+    aws_region: str = Field("us-east-1", validation_alias="AWS_REGION")
+    aws_endpoint_url: str = Field("", validation_alias="AWS_ENDPOINT_URL")
+    """Where the store is, such as ``https://minio.example.com``; empty is the store of AWS."""
+    aws_ca_bundle: str = Field("", validation_alias="AWS_CA_BUNDLE")
+    """File with the certificate of the authority that vouches for the store; empty is the public ones."""
+    object_store_http: bool = False
+    """Whether ``aws_endpoint_url`` may be ``http://`` elsewhere than on this machine."""
+    object_store_seconds: Annotated[float, Field(gt=0, le=60)] = 30
+    """Longest silence of the store in one call."""
+
     shape_seconds: Positive = 60
     """Each process compares an endpoint's answers with their known shape once in so long."""
 
@@ -227,6 +243,19 @@ class Settings(BaseSettings):
     def lease(self) -> timedelta:
         """Life of a lease."""
         return timedelta(seconds=self.lease_seconds)
+
+    @cached_property
+    def store_access(self) -> StoreAccess:
+        """How to reach the store of exports; whether that fits is judged when a job wants it."""
+        return StoreAccess(
+            self.aws_access_key_id.get_secret_value(),
+            self.aws_secret_access_key.get_secret_value(),
+            self.aws_session_token.get_secret_value(),
+            self.aws_region,
+            self.aws_endpoint_url.rstrip("/"),
+            self.aws_ca_bundle,
+            self.object_store_seconds,
+        )
 
     @cached_property
     def unplanned_creators(self) -> int:

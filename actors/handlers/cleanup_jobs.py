@@ -8,8 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 from uuid import UUID
 
 import msgspec
@@ -19,7 +18,8 @@ from psycopg import AsyncConnection
 
 from actors.handlers.contract import Handler, JobContext, JobSettled
 from actors.handlers.creator_lines import creators_in
-from actors.handlers.files_aside import folder_of, written_aside
+from actors.handlers.destinations import Destination, destination_of
+from actors.handlers.files_aside import NotWanted
 from db.queries import cleaning, exporting
 from db.queries.cleaning import Ended
 from worker.configuration_keys import (
@@ -38,7 +38,10 @@ EVENTS_AT_ONCE = 5000
 
 
 class CleanupJobs(msgspec.Struct, rename="camel"):
-    """``batch`` rows a transaction; ``export_to`` is the folder that gets deleted scraping jobs, a file each."""
+    """``batch`` rows a transaction; ``export_to`` gets deleted scraping jobs, a file each.
+
+    It is a folder's absolute path or ``s3://bucket/prefix``.
+    """
 
     batch: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
     export_to: str | None = None
@@ -48,15 +51,17 @@ async def run(context: JobContext, payload: CleanupJobs) -> JobSettled:
     """Clean up by the retention of ``system_configurations``; give how many rows went, by table.
 
     ``kept`` are rows that are to go and that a table of the application's own holds on to. Raises `FailJob` when the
-    folder cannot be used.
+    place of the files cannot be used, and `RetryJob` when it is away.
     """
-    folder = folder_of(payload.export_to, "exportTo") if payload.export_to is not None else None
+    place = None
+    if payload.export_to is not None:
+        place = await destination_of(payload.export_to, "exportTo", context.runtime.settings)
     ages = await _ages(context)
     forgotten = await context.configuration.value(CLEANUP_TIMEOUT)
     async with context.pool.connection() as connection:
         searches_too = await cleaning.there_are_searches(connection)
     timed_out = await _in_batches(context, cleaning.time_out_late_jobs, forgotten, payload.batch)
-    scraping, kept = await _clean(context, "scraping_jobs", ages, payload.batch, folder)
+    scraping, kept = await _clean(context, "scraping_jobs", ages, payload.batch, place)
     searches, kept_searches = 0, 0
     if searches_too:
         timed_out += await _in_batches(context, cleaning.time_out_late_searches, forgotten, payload.batch)
@@ -108,7 +113,7 @@ async def _ages(context: JobContext) -> dict[str, timedelta]:
 
 
 async def _clean(
-    context: JobContext, table: str, ages: Mapping[str, timedelta], batch: int, folder: Path | None
+    context: JobContext, table: str, ages: Mapping[str, timedelta], batch: int, place: Destination | None
 ) -> tuple[int, int]:
     """Delete what ended longer ago than its age; give how many went, and how many had to be kept."""
     deleted, passed, kept = 0, list[Ended](), 0
@@ -117,9 +122,9 @@ async def _clean(
             rows = await cleaning.ended_jobs(connection, table, ages, batch, [row.id for row in passed])
         if not rows:
             break
-        if folder is not None:
+        if place is not None:
             for row in rows:
-                await _export(context, row, folder)
+                await _export(context, row, place)
         gone, held = await _delete(context, table, rows)
         deleted += gone
         kept += held
@@ -140,19 +145,28 @@ async def _delete(context: JobContext, table: str, rows: Sequence[Ended]) -> tup
     return sum(gone for gone, _ in parts), sum(held for _, held in parts)
 
 
-async def _export(context: JobContext, row: Ended, folder: Path) -> None:
+async def _export(context: JobContext, row: Ended, place: Destination) -> None:
     """Write a scraping job to its file: the row on the first line, then a creator a line."""
     job = UUID(str(row.id))
+    try:
+        # The file goes on its way when the database was left: a store may be slow.
+        async with place.written(f"{job}.jsonl", lambda: context.held) as file:
+            await _write(context, job, file)
+    except NotWanted:
+        # The row is gone, or the lease is, so that what follows deletes nothing.
+        return
+
+
+async def _write(context: JobContext, job: UUID, file: BinaryIO) -> None:
     async with context.pool.connection() as connection, connection.transaction():
         document = await exporting.job_document(connection, job)
         if document is None:
-            return
-        with written_aside(folder / f"{job}.jsonl") as file:
-            file.write(f'{{"job": {document}}}\n'.encode())
-            async with aclosing(exporting.stored_batches(connection, [job])) as stored:
-                async for batches in stored:
-                    lines = b"".join(creator + b"\n" for creator in creators_in(batches))
-                    await asyncio.to_thread(file.write, lines)
+            raise NotWanted
+        file.write(f'{{"job": {document}}}\n'.encode())
+        async with aclosing(exporting.stored_batches(connection, [job])) as stored:
+            async for batches in stored:
+                lines = b"".join(creator + b"\n" for creator in creators_in(batches))
+                await asyncio.to_thread(file.write, lines)
 
 
 HANDLERS = (Handler("cleanup_jobs", CleanupJobs, run, schedule="30 3 * * *"),)

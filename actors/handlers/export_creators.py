@@ -1,10 +1,11 @@
 """``export_creators``: writes the creators of a job or a campaign to a file, as CSV, JSON lines or Parquet.
 
 Creators come through a server-side cursor, so memory does not grow with their number. The file takes its place when it
-is whole; a second run of the same job writes the same file again.
+is whole, in a folder or in an S3-compatible store; a second run of the same job writes the same file again.
 """
 
 import asyncio
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncGenerator
@@ -16,7 +17,8 @@ import msgspec
 
 from actors.handlers.contract import Handler, JobContext
 from actors.handlers.creator_lines import creators_in
-from actors.handlers.files_aside import folder_of, written_aside
+from actors.handlers.destinations import destination_of
+from actors.handlers.files_aside import NotWanted
 from actors.handlers.flattening import columns_of, flat, write_csv
 from actors.handlers.parquet import load_pyarrow, write_parquet
 from db.queries import exporting
@@ -24,7 +26,10 @@ from worker.errors import FailJob
 
 
 class ExportCreators(msgspec.Struct, rename="camel"):
-    """What to export, how, and to which folder: ``{"jobId": ..., "format": "csv", "to": "/exports"}``."""
+    """What to export, how, and where to: ``{"jobId": ..., "format": "csv", "to": "/exports"}``.
+
+    ``to`` is a folder's absolute path or ``s3://bucket/prefix``.
+    """
 
     to: str
     format: Literal["csv", "jsonl", "parquet"] = "csv"
@@ -41,15 +46,11 @@ class Exported(msgspec.Struct):
     bytes: int
 
 
-class _StoppedError(Exception):
-    """Raised when nobody wants the file any more, or another worker writes it."""
-
-
 async def run(context: JobContext, payload: ExportCreators) -> Exported | None:
-    """Write ``creators-<id>.<format>`` into the folder, in the order in which creators were stored.
+    """Write ``creators-<id>.<format>`` to its place, in the order in which creators were stored.
 
-    Raises `FailJob` when there is no such job or campaign, the folder cannot be used, or the format needs a package
-    that is not installed.
+    Raises `FailJob` when there is no such job or campaign, the place cannot be used, or the format or the place needs
+    a package that is not installed; `RetryJob` when the store is away.
     """
     if (payload.job_id is None) == (payload.campaign_id is None):
         raise FailJob(
@@ -57,18 +58,24 @@ async def run(context: JobContext, payload: ExportCreators) -> Exported | None:
             "payload has neither or both of jobId and campaignId; expected one of them; correct it and set the job to "
             "pending",
         )
-    folder = folder_of(payload.to, "to")
+    destination = await destination_of(payload.to, "to", context.runtime.settings)
     if payload.format == "parquet":
-        load_pyarrow()
+        # The first import takes a second and more of computing.
+        await asyncio.to_thread(load_pyarrow)
     jobs = await _jobs(context, payload)
-    path = folder / f"creators-{payload.job_id or payload.campaign_id}.{payload.format}"
+    name = f"creators-{payload.job_id or payload.campaign_id}.{payload.format}"
     try:
-        with written_aside(path) as file:
+        async with destination.written(name, lambda: _wanted(context)) as file:
             count = await _write(context, jobs, payload.format, file)
-    except _StoppedError:
+            size = file.seek(0, os.SEEK_END)
+    except NotWanted:
         # How the job ends then is seen by the lease; what was aside is thrown away.
         return None
-    return Exported(str(path), payload.format, count, (await asyncio.to_thread(path.stat)).st_size)
+    return Exported(destination.path_of(name), payload.format, count, size)
+
+
+def _wanted(context: JobContext) -> bool:
+    return context.held and not context.cancelled
 
 
 async def _write(context: JobContext, jobs: list[UUID], kind: str, file: BinaryIO) -> int:
@@ -114,8 +121,8 @@ async def _creators(context: JobContext, jobs: list[UUID]) -> AsyncGenerator[lis
         aclosing(exporting.stored_batches(connection, jobs)) as stored,
     ):
         async for batches in stored:
-            if context.cancelled or not context.held:
-                raise _StoppedError
+            if not _wanted(context):
+                raise NotWanted
             yield creators_in(batches)
 
 

@@ -9,6 +9,10 @@ from typing import BinaryIO
 from worker.errors import FailJob
 
 
+class NotWanted(Exception):
+    """Raised when nobody wants a file any more, or another worker writes it."""
+
+
 def folder_of(text: str, field: str) -> Path:
     """The folder that a payload names, made where it is missing.
 

@@ -20,7 +20,7 @@ def load_pyarrow() -> tuple[Any, Any]:
         raise FailJob(
             "parquet_missing",
             "format is 'parquet', and the package pyarrow is not installed; expected it beside the worker; install it "
-            "and restart the workers, or ask for 'csv' or 'jsonl'",
+            "(it is Trawler's extra 'parquet') and restart the workers, or ask for 'csv' or 'jsonl'",
         ) from None
 
 

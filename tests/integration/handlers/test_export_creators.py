@@ -1,13 +1,14 @@
 """``export_creators``: every creator of a job or campaign in one file, whole or not at all."""
 
 import csv
-import importlib.util
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow.parquet
 import pytest
 
 from actors.handlers.contract import JobContext
@@ -17,7 +18,6 @@ from tests.integration.handlers.conftest import Engine
 from tests.jobs import attempts, insert_job
 
 NOBODY = "0b8e4f9e-6f0c-4a57-b0e4-56f0d0a4c001"
-PYARROW = importlib.util.find_spec("pyarrow")
 
 
 def creator(name: str, /, **further: Any) -> dict[str, Any]:
@@ -130,21 +130,21 @@ class TestATable:
 
 
 class TestParquet:
-    @pytest.mark.skipif(PYARROW is not None, reason="pyarrow is installed")
-    async def test_without_its_package_says_what_to_do(self, engine, connection, tmp_path):
+    async def test_without_its_package_says_what_to_do(self, engine, connection, tmp_path, monkeypatch):
+        # Given an interpreter that finds no such module
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
         row = await engine.run(
             "export_creators", {"to": str(tmp_path), "jobId": stored(connection), "format": "parquet"}
         )
         assert row["status"] == "failed"
-        for words in ("pyarrow is not installed", "install it", "'csv'"):
+        for words in ("pyarrow is not installed", "install it", "extra 'parquet'", "'csv'"):
             assert words in row["error"]
         assert list(tmp_path.iterdir()) == []
 
-    @pytest.mark.skipif(PYARROW is None, reason="pyarrow is optional and not installed")
     async def test_holds_the_same_rows_with_their_types(self, engine, connection, tmp_path):
         job_id = stored(connection, [creator("a", rate=1, odd=1, ok=True)], [creator("b", rate=0.5, odd="x", ok=None)])
         result = await export(engine, tmp_path, jobId=job_id, format="parquet")
-        read = importlib.import_module("pyarrow.parquet").read_table(result["path"])
+        read = pyarrow.parquet.read_table(result["path"])
         kinds = {field.name: str(field.type) for field in read.schema}
         assert (kinds["rate"], kinds["odd"], kinds["ok"]) == ("double", "string", "bool")
         assert (kinds["creator.followers"], kinds["creator.bio"]) == ("int64", "string")
@@ -207,6 +207,17 @@ class TestAnExportThatIsCancelled:
         engine.handlers["export_creators"] = replace(handler, run=cancelled)
         await engine.work([lease])
         assert attempts(connection, export_id) == [("error", "cancelled")]
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestAnExportWhoseLeaseIsLost:
+    async def test_at_its_end_leaves_nothing(self, engine, connection, tmp_path):
+        # With nobody to export there is no look before the end
+        export_id = engine.put_in("export_creators", {"to": str(tmp_path), "jobId": stored(connection)})
+        (lease,) = await engine.lease("export_creators")
+        lease.refuse()
+        await engine.work([lease])
+        assert attempts(connection, export_id) == []
         assert list(tmp_path.iterdir()) == []
 
 
