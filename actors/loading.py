@@ -28,5 +28,12 @@ async def load_work(runtime: Runtime, lease: Lease) -> ScrapingWork | None:
     return work
 
 
+def in_words_of_its_table(lease: Lease, text: str) -> str:
+    """An error about what a job asks for, with the names that the columns and words have in the job's own table."""
+    if lease.job_table != "search_jobs":
+        return text
+    return text.replace("target_results", "total_count").replace("to pending", "to queued")
+
+
 def _asks_for_nothing(work: ScrapingWork) -> bool:
     return work.keywords is None and work.target_username is None

@@ -7,7 +7,7 @@ import psycopg
 import structlog
 
 from actors.calling import Caller
-from actors.loading import load_work
+from actors.loading import in_words_of_its_table, load_work
 from actors.metering import Meter
 from actors.page_loop import PageLoop
 from actors.provider_order import adapters_of
@@ -80,7 +80,7 @@ async def _run_slice(runtime: Runtime, lease: Lease) -> Decision:
             work.deadline_at,
         )
     except (InvalidJob, ConfigurationError) as error:
-        return Decision(Ending.ERROR, error.code, str(error))
+        return Decision(Ending.ERROR, error.code, in_words_of_its_table(lease, str(error)))
     store = PageStore(
         runtime.pool,
         lease,

@@ -109,6 +109,23 @@ def test_a_search_of_which_nobody_says_what_it_asks_for_says_so_and_goes_on_when
     assert key in shown.stdout or "completed" in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("columns", "question", "words"),
+    [
+        ({"total_count": 0}, {"keywords": ["a"]}, ["total_count is 0", "to queued"]),
+        ({"platform": "MySpace"}, {"keywords": ["a"]}, ['platform is "MySpace"', "to queued"]),
+        ({}, {"keywords": {"a": 1}}, ["keywords is", "array of strings"]),
+        ({}, {"keywords": ["a"], "search_params": ["odd"]}, ["search_params", "object"]),
+    ],
+)
+def test_what_cannot_be_searched_says_so_in_the_words_of_its_own_table(fleet, connection, columns, question, words):
+    ask(connection, "s", **question)
+    insert_search(connection, "s", **columns)
+    eventually(lambda: search_is_final(connection, "s"))
+    told = events_of(connection, "s")[-1][1]["error"]
+    assert [word for word in words if word not in told] == [], told
+
+
 def test_a_killed_worker_costs_a_search_nothing(fleet, connection, simulator):
     # Given a search in its third page
     simulator.set_fault("gate", "/v1/tiktok/search/keyword", after=2, times=1)
