@@ -12,7 +12,7 @@ import structlog
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 
-from db.queries import adopting, beating, lanes, scheduling, sweeping
+from db.queries import adopting, beating, lanes, overdue, scheduling, sweeping
 from db.session import connect
 from worker.broker import WakeUps
 from worker.clock import monotonic
@@ -125,7 +125,7 @@ class Reconciler:
         # After the sweep, so that what it took back is ready in the same round.
         while sweeping.promote_due(connection, BATCH) == BATCH:
             pass
-        for job in sweeping.sweep_overdue(connection, BATCH):
+        for job in overdue.sweep_overdue(connection, BATCH):
             log.info("job_timed_out", job=job)
 
     def _sweep_leases(self, connection: Connection) -> None:

@@ -4,50 +4,7 @@ from typing import LiteralString
 
 from psycopg import Connection
 
-# What a pending row of each table asks of its task. A background job's lane is made by configuration; a job type that
-# has none goes to a lane whose worker says so on the row. A tenant's name is cut, because it is part of an index: one
-# that is too long for it must not stop the adoption of all others.
-_ASKS: dict[str, LiteralString] = {
-    "scraping_jobs": """
-        SELECT 'scraping_jobs' AS job_table, j.id::text AS job_id, coalesce(n.lane, 'scrape.unroutable') AS lane,
-               left(j.user_id, 200) AS tenant, 100 AS priority, clock_timestamp() AS run_at,
-               j.timeout_at AT TIME ZONE 'UTC' AS deadline_at, 0 AS failures, NULL::integer AS max_failures
-          FROM found j
-          LEFT JOIN worker.lanes n ON n.lane = 'scrape.' || lower(btrim(j.platform))
-    """,
-    "background_jobs": """
-        SELECT 'background_jobs' AS job_table, b.id::text AS job_id, coalesce(n.lane, 'job.unroutable') AS lane,
-               coalesce(left(b.payload ->> 'userId', 200), '-') AS tenant, b.priority,
-               b.scheduled_for AT TIME ZONE 'UTC' AS run_at, NULL::timestamptz AS deadline_at,
-               b.retry_count AS failures, b.max_retries AS max_failures
-          FROM found b
-          LEFT JOIN worker.lanes n ON n.lane = 'job.' || b.job_type
-    """,
-    "search_jobs": """
-        SELECT 'search_jobs' AS job_table, s.id::text AS job_id, coalesce(n.lane, 'search.unroutable') AS lane,
-               coalesce(left(s.user_id, 200), '-') AS tenant, 100 AS priority, clock_timestamp() AS run_at,
-               NULL::timestamptz AS deadline_at, 0 AS failures, NULL::integer AS max_failures
-          FROM found s
-          LEFT JOIN worker.lanes n ON n.lane = 'search.' || lower(btrim(s.platform))
-    """,
-}
-
-# Rows that wait for their task, each with the UUID by which the engine knows it.
-_WAITING: dict[str, LiteralString] = {
-    "scraping_jobs": """
-        SELECT j.id, j.platform, j.user_id, j.timeout_at FROM public.scraping_jobs j WHERE j.status = 'pending'
-    """,
-    "background_jobs": """
-        SELECT j.id, j.job_type, j.payload, j.priority, j.scheduled_for, j.retry_count, j.max_retries
-          FROM public.background_jobs j WHERE j.status = 'pending'
-    """,
-    "search_jobs": """
-        SELECT w.key AS id, j.platform, coalesce(w.user_id, c.user_id) AS user_id
-          FROM worker.searches w JOIN public.search_jobs j ON j.id = w.job_id
-          LEFT JOIN public.campaigns c ON c.id = j.campaign_id
-         WHERE j.status = 'queued'
-    """,
-}
+from db.queries.adoptable import ADOPTABLE
 
 _ADOPT: LiteralString = """
 INSERT INTO worker.tasks AS t (job_table, job_id, lane, tenant, priority, state, run_at, deadline_at, failures,
@@ -71,38 +28,6 @@ ON CONFLICT (job_table, job_id) DO UPDATE
 RETURNING t.id, t.job_id, t.lane
 """
 
-# A task without a checkpoint starts at the first page. Where its row has results all the same, its record was lost or
-# pruned: the dedupe keys are read back from what is stored, or the walk would store every creator again. The keys are
-# those of the page loop: the platform's id of the creator, or of the video where the job asks for that.
-_REMEMBER: dict[str, LiteralString] = {
-    "scraping_jobs": """,
-        remembered AS (
-            INSERT INTO worker.seen_creators (task_id, key)
-            SELECT DISTINCT a.id, k.key
-              FROM adopted a
-              JOIN public.scraping_jobs j ON j.id = a.job_id::uuid AND j.processed_results > 0
-              JOIN public.scraping_results r ON r.job_id = j.id
-             CROSS JOIN LATERAL jsonb_array_elements(
-                   CASE jsonb_typeof(r.creators) WHEN 'array' THEN r.creators ELSE '[]' END) c (doc)
-             CROSS JOIN LATERAL (
-                   SELECT CASE lower(btrim(j.search_params ->> 'dedupe')) WHEN 'video' THEN c.doc -> 'video' ->> 'id'
-                               ELSE c.doc -> 'creator' ->> 'id' END AS key) k
-             WHERE k.key IS NOT NULL AND NOT EXISTS (SELECT FROM worker.checkpoints p WHERE p.task_id = a.id)
-            ON CONFLICT DO NOTHING)
-    """,
-    "background_jobs": "",
-    "search_jobs": """,
-        remembered AS (
-            INSERT INTO worker.seen_creators (task_id, key)
-            SELECT DISTINCT a.id, r.profile_id
-              FROM adopted a
-              JOIN worker.searches w ON w.key = a.job_id::uuid
-              JOIN public.search_results r ON r.job_id = w.job_id
-             WHERE NOT EXISTS (SELECT FROM worker.checkpoints p WHERE p.task_id = a.id)
-            ON CONFLICT DO NOTHING)
-    """,
-}
-
 
 def job_tables(connection: Connection) -> list[str]:
     """The application's job tables that there are: one that knows nothing of searches may have dropped theirs."""
@@ -111,18 +36,9 @@ def job_tables(connection: Connection) -> list[str]:
         for (table,) in connection.execute(
             "SELECT t FROM unnest(%s::text[]) WITH ORDINALITY AS u (t, place)"
             " WHERE t <> 'search_jobs' OR to_regclass('public.search_jobs') IS NOT NULL ORDER BY place",
-            (list(_ASKS),),
+            (list(ADOPTABLE),),
         ).fetchall()
     ]
-
-
-# A search that no trigger saw has no key yet.
-_NAME_SEARCHES: LiteralString = """
-    INSERT INTO worker.searches (job_id)
-    SELECT j.id FROM public.search_jobs j
-     WHERE j.status = 'queued' AND NOT EXISTS (SELECT FROM worker.searches w WHERE w.job_id = j.id)
-    ON CONFLICT DO NOTHING
-"""
 
 
 def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tuple[int, list[str]]:
@@ -132,6 +48,7 @@ def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tupl
     Locks: inbox entries, then tasks. Plan: inbox by key, rows by primary key; results only of a row that has some and
     whose task has no checkpoint.
     """
+    table = ADOPTABLE[job_table]
     row = connection.execute(
         f"""
         WITH oldest AS MATERIALIZED (
@@ -141,9 +58,11 @@ def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tupl
             DELETE FROM worker.inbox i USING oldest o WHERE i.id = o.id RETURNING i.job_id),
         named AS MATERIALIZED (SELECT DISTINCT job_id::uuid AS id FROM taken),
         found AS MATERIALIZED (
-            SELECT r.* FROM named n JOIN ({_WAITING[job_table]}) r ON r.id = n.id),
-        asked AS MATERIALIZED ({_ASKS[job_table]}),
-        adopted AS ({_ADOPT}){_REMEMBER[job_table]}
+            SELECT r.* FROM named n JOIN ({table.waiting}) r ON r.id = n.id),
+        asked AS MATERIALIZED ({table.asks}),
+        adopted AS ({_ADOPT}),
+        remembered AS (
+            INSERT INTO worker.seen_creators (task_id, key) {table.stored} ON CONFLICT DO NOTHING)
         SELECT (SELECT count(*) FROM taken), coalesce((SELECT array_agg(lane) FROM adopted), '{{}}')
         """.encode(),
         {"job_table": job_table, "batch": batch},
@@ -158,18 +77,21 @@ def adopt_missed(connection: Connection, job_table: str, batch: int) -> list[str
     Locks: tasks. Plan: one scan of the application's rows, whatever indexes they have; so it runs each minute, not
     each tick.
     """
-    if job_table == "search_jobs":
-        connection.execute(_NAME_SEARCHES)
+    table = ADOPTABLE[job_table]
+    if table.names is not None:
+        connection.execute(table.names)
     rows = connection.execute(
         f"""
         WITH found AS MATERIALIZED (
-            SELECT r.* FROM ({_WAITING[job_table]}) r
+            SELECT r.* FROM ({table.waiting}) r
              WHERE NOT EXISTS (SELECT FROM worker.tasks o
                                 WHERE o.job_table = %(job_table)s AND o.job_id = r.id::text
                                   AND o.state NOT IN ('closed', 'parked'))
              LIMIT %(batch)s),
-        asked AS MATERIALIZED ({_ASKS[job_table]}),
-        adopted AS ({_ADOPT}){_REMEMBER[job_table]}
+        asked AS MATERIALIZED ({table.asks}),
+        adopted AS ({_ADOPT}),
+        remembered AS (
+            INSERT INTO worker.seen_creators (task_id, key) {table.stored} ON CONFLICT DO NOTHING)
         SELECT lane FROM adopted
         """.encode(),
         {"job_table": job_table, "batch": batch},

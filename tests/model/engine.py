@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from db.queries import adopting, beating, cancelling, lanes, operating, sweeping
+from db.queries import adopting, beating, cancelling, lanes, operating, overdue, sweeping
 from db.queries.claiming import Claimed
 from tests.integration.engine.steps import TTL, page_of
 from tests.jobs import insert_job
@@ -202,7 +202,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def sweep_overdue(self) -> None:
-        sweeping.sweep_overdue(self.world.connection, 1000)
+        overdue.sweep_overdue(self.world.connection, 1000)
         self._after("overdue")
 
     # Operators

@@ -4,7 +4,8 @@ import psycopg
 import pytest
 
 from db.queries.cancelling import cancel
-from db.queries.sweeping import sweep_dead_leases, sweep_overdue
+from db.queries.overdue import sweep_overdue
+from db.queries.sweeping import sweep_dead_leases
 from tests.integration.engine.steps import (
     JOB_LANE,
     OWNER,

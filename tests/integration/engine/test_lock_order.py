@@ -9,7 +9,8 @@ import pytest
 
 from db.queries.adopting import adopt_missed
 from db.queries.operating import retry_jobs
-from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases, sweep_overdue
+from db.queries.overdue import sweep_overdue
+from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases
 from db.queries.trials import begin_months
 from db.session import connect, make_pool
 from tests.integration.engine.steps import OWNER, adopt, claim, in_loop, in_thread, lease_of, page_of

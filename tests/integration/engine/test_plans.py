@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from db.queries import adopting, beating, committing, lanes, sweeping
+from db.queries import adopting, beating, committing, lanes, overdue, sweeping
 from db.queries.claiming import Claimed
 from db.queries.spending import Spend
 from tests.integration.engine.steps import LANE, TTL, make_lanes, page_of, value
@@ -120,7 +120,7 @@ def test_a_claim_of_fifty_costs_little_more_than_one(large):
     [
         ("promote", lambda c: sweeping.promote_due(c, 1000), 50),
         ("sweep dead leases", lambda c: sweeping.sweep_dead_leases(c, 3, 1000), 50),
-        ("sweep overdue", lambda c: sweeping.sweep_overdue(c, 1000), 50),
+        ("sweep overdue", lambda c: overdue.sweep_overdue(c, 1000), 50),
         ("wanted wake-ups", lanes.wanted_wakeups, 12 * 256),
         ("renew", lambda c: beating.renew(c, [1, 2, 3], [uuid4()] * 3, TTL), 50),
         ("adopt nothing", lambda c: adopting.adopt_from_inbox(c, "scraping_jobs", 1000), 50),

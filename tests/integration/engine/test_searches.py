@@ -11,8 +11,9 @@ from actors.replaying import replay_job
 from db.queries import adopting, cancelling, operating, pruning, searching
 from db.queries.committing import commit_page
 from db.queries.lanes import NewLane, ensure_lanes
+from db.queries.overdue import sweep_overdue
 from db.queries.quarantining import Choice
-from db.queries.sweeping import close_foreign, sweep_dead_leases, sweep_overdue
+from db.queries.sweeping import close_foreign, sweep_dead_leases
 from db.session import connect
 from tests.conformance.kits.scrapecreators_tiktok import KEYWORD
 from tests.integration.engine.steps import OWNER, attempts, claim, lease_of, page_of, set_task, value
@@ -99,6 +100,16 @@ async def test_a_search_s_tenant_is_its_campaign_s_user_or_whom_it_is_for(connec
         key_of(connection, "of a user"): "user_u",
         key_of(connection, "of nobody"): "-",
     }
+
+
+@pytest.mark.parametrize("status", ["processing", "completed", "dispatching"])
+async def test_a_row_that_somebody_else_started_or_ended_is_not_run(connection, pool, status):
+    key = insert_search(connection, "s")
+    adopt(connection)
+    connection.execute("UPDATE search_jobs SET status = %s", (status,))
+    assert await claim(pool, lane=LANE) == []
+    assert search(connection, "s")["status"] == status
+    assert task(connection, key)["end_reason"] == "outside"
 
 
 async def test_a_profile_is_a_row_once_however_often_a_page_is_committed(connection, pool):

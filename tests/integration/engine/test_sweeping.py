@@ -6,7 +6,8 @@ import pytest
 
 from db.queries import beating
 from db.queries.beating import Renewed
-from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases, sweep_overdue
+from db.queries.overdue import sweep_overdue
+from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases
 from db.session import connect
 from tests.fleet import eventually
 from tests.integration.engine.steps import (
