@@ -282,3 +282,19 @@ class TestARowThatTheApplicationHoldsOnTo:
         assert there(connection, held, *free) == [True, False, False]
         # Its results are kept with it
         assert results(connection) == 2
+
+
+@pytest.mark.parametrize("table", ["scraping_jobs", "search_jobs"])
+async def test_a_row_that_waits_again_stays_although_nothing_else_of_it_changed(connection, pool, table):
+    # Given a row that was seen as ended, and is set back by somebody who leaves updated_at alone
+    if table == "scraping_jobs":
+        name, word = aged(connection, 40, "completed"), "pending"
+    else:
+        insert_search(connection, name := "s", status="completed")
+        word = "queued"
+    (seen,) = connection.execute(f"SELECT updated_at FROM {table}".encode()).fetchone()
+    connection.execute(f"UPDATE {table} SET status = %s".encode(), (word,))
+    # And whose task nobody has made yet, then it is not deleted
+    async with pool.connection() as own:
+        assert await cleaning.delete_ended(own, table, [cleaning.Ended(name, seen)]) == 0
+    assert connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (1,)
