@@ -91,7 +91,7 @@ class ShapeWatch:
             # Nothing was seen: the next answer is looked at, above all one that probes.
             self._due[key] = 0.0
         if watched.sample is not None:
-            await self._learn(key, watched, caller.call_of(endpoint))
+            await self._learn(key, watched, watched.sample, caller.call_of(endpoint))
         return Called(watched.judgement, None) if watched.judgement is not None else called
 
     async def _recall(self, key: Key) -> None:
@@ -103,9 +103,7 @@ class ShapeWatch:
             return
         self._usual[key] = _DECODER.decode(known.shape) if known else Shape()
 
-    async def _learn(self, key: Key, watched: Watched, call: Call) -> None:
-        sample = watched.sample
-        assert sample is not None  # noqa: S101 - the caller looked
+    async def _learn(self, key: Key, watched: Watched, sample: Shape, call: Call) -> None:
         if not watched.enough:
             self._partial[key] = sample
             self._due[key] = 0.0

@@ -169,12 +169,16 @@ def _work_of(context: JobContext, search: enriching.StoredSearch, payload: Enric
             search.target_results,
             search.search_params,
         )
-        adapters = [one for one in adapters_of(query, runtime.settings.providers) if one.profiles is not None]
-        usable = [one for one in adapters if runtime.providers.configured(one.capability.provider)] or adapters
+        known = [
+            (one.capability, one.profiles)
+            for one in adapters_of(query, runtime.settings.providers)
+            if one.profiles is not None
+        ]
+        usable = [one for one in known if runtime.providers.configured(one[0].provider)] or known
         if not usable:
             raise InvalidJob(f"no provider of this search looks creators of {search.platform} up; expected one")
-        adapter = usable[0]
-        provider = adapter.capability.provider
+        capability, profiles = usable[0]
+        provider = capability.provider
         meter = Meter()
         caller = Caller(
             provider,
@@ -187,8 +191,7 @@ def _work_of(context: JobContext, search: enriching.StoredSearch, payload: Enric
         )
     except (InvalidJob, ConfigurationError) as error:
         raise FailJob(error.code, str(error)) from error
-    assert adapter.profiles is not None  # noqa: S101 - only those were kept
-    return _Work(runtime, adapter.profiles, adapter.capability, caller, meter, payload.max_calls, search.user_id)
+    return _Work(runtime, profiles, capability, caller, meter, payload.max_calls, search.user_id)
 
 
 async def _write_down(context: JobContext, work: _Work) -> None:
