@@ -9,9 +9,10 @@ import typer
 from db.queries import inspecting, search_jobs
 from scripts.doctor import report
 from scripts.doctor.examination import diagnose, exit_code
-from scripts.explaining import explanation
+from scripts.ops.explanation import show_explanation
 from scripts.ops.frame import NOT_FOUND, AsJson, database, fail, job_ids, redis_client
 from scripts.tables import console, show_json, show_table
+from worker.explaining import explanation
 from worker.limits.overview import open_breakers
 from worker.settings import load_settings
 
@@ -58,7 +59,7 @@ def explain(job: Annotated[str, typer.Argument(help="The job's id, of any table.
     if as_json:
         show_json(told.to_json())
     else:
-        explanation.show(told)
+        show_explanation(told)
 
 
 def doctor(as_json: AsJson = False) -> None:

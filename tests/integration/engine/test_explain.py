@@ -8,10 +8,11 @@ import pytest
 import redis
 
 from db.session import connect
-from scripts.explaining.explanation import explain, show
-from scripts.explaining.picture import relative
+from scripts.ops.explanation import show_explanation
 from scripts.tables import console, show_json
 from tests.jobs import insert_job
+from worker.explaining.explanation import explain
+from worker.explaining.picture import relative
 
 LANE = "scrape.tiktok"
 JOB_LANE = "job.send_trial_email"
@@ -357,7 +358,7 @@ def test_the_history_tells_attempts_pages_and_waits_in_order_of_time(connection,
     # And a person reads the sentence first, a program the same as JSON
     capsys.readouterr()
     with console.capture() as captured:
-        show(explanation)
+        show_explanation(explanation)
     assert captured.get().startswith("It is running: w1 (host-a, pid 42)")
     show_json(explanation.to_json())
     told = json.loads(capsys.readouterr().out)

@@ -13,10 +13,9 @@ import redis
 from psycopg import Connection
 
 from db.queries import explaining
-from scripts.explaining import settled, unfinished
-from scripts.explaining.history import Event, facts_of, history_of
-from scripts.explaining.picture import Picture, relative
-from scripts.tables import console, plain, show_table
+from worker.explaining import settled, unfinished
+from worker.explaining.history import Event, facts_of, history_of
+from worker.explaining.picture import Picture
 
 ALIVE = timedelta(seconds=30)
 """A process that was silent for longer counts as dead: two beats at their usual pace."""
@@ -70,18 +69,6 @@ def explain(connection: Connection, redis_client: "redis.Redis | None", job_id: 
             f"{one['provider']}: {one['calls']} calls, {one['credits']} credits" for one in spends
         )
     return Explanation(job_table, job_id, picture.now, code, sentence, facts, history_of(picture, pages))
-
-
-def show(explanation: Explanation) -> None:
-    """Print an explanation: the sentence, the facts, and what happened in order of time."""
-    console.print(f"{plain(explanation.sentence)}\n", soft_wrap=True)
-    facts = [{"fact": name, "value": value} for name, value in explanation.facts.items()]
-    show_table(f"{explanation.job_table} {explanation.job_id}", facts, ["fact", "value"])
-    history = [
-        {"when": e.at, "ago": relative(e.at, explanation.at), "what": e.kind, "how": e.text}
-        for e in explanation.history
-    ]
-    show_table("History (UTC)", history, ["when", "ago", "what", "how"])
 
 
 RULES = (*settled.RULES, *unfinished.RULES)

@@ -6,8 +6,8 @@ from typing import Any
 
 import redis
 
-from scripts.explaining.picture import Picture, words
 from worker.broker import WakeUps
+from worker.explaining.picture import Picture, words
 
 
 @dataclass(frozen=True, slots=True)

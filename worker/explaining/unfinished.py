@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from db.queries.explaining import Task
-from scripts.explaining.picture import Answer, Picture, Rule
+from worker.explaining.picture import Answer, Picture, Rule
 from worker.job_states import WAITING_WORDS
 
 NOBODY = "-"

@@ -1,7 +1,7 @@
 """Rules for jobs that no task works for: the row is gone, not ours, has ended, or is not adopted yet."""
 
 from db.queries.cancelling import CANCELLED
-from scripts.explaining.picture import Answer, Picture, Rule, words
+from worker.explaining.picture import Answer, Picture, Rule, words
 from worker.job_states import WAITING_WORDS, JobStatus
 
 OPEN = {*WAITING_WORDS, JobStatus.PROCESSING.value}

@@ -1,0 +1,1 @@
+"""The operators' page and the HTTP API, one application."""
