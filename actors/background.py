@@ -8,6 +8,7 @@ import psycopg
 import structlog
 
 from actors.deciding import retry_or_fail, wait_or_fail
+from actors.groups import After, work_group
 from actors.handlers.contract import SETTLED, Handler, JobContext
 from actors.runtime import Runtime
 from actors.slices import run_settled
@@ -29,6 +30,12 @@ async def work_background_lane(runtime: Runtime, lane: str) -> None:
     handler = runtime.handlers.get(job_type_of(lane))
     at_once = (handler.at_once if handler else None) or runtime.settings.background_batch
     while not runtime.stopping.is_set() and monotonic() - started < runtime.settings.slice_seconds:
+        if handler is not None and handler.grouped:
+            after = await work_group(runtime, lane, handler, at_once)
+            if after is After.GROUP:
+                continue
+            if after is After.LEAVE:
+                return
         leases = await runtime.claim(lane, at_once)
         if not leases:
             return

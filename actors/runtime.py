@@ -1,8 +1,10 @@
 """What a worker process makes once and shares between its slices, and how that follows dramatiq's life."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
@@ -20,6 +22,7 @@ from worker.claiming import claim
 from worker.completions import Completions
 from worker.configuration import Configuration
 from worker.configuration_keys import STANDARD_JOB_TIMEOUT
+from worker.groups import Group, claim_group
 from worker.heartbeat import Heartbeat
 from worker.leases import Lease
 from worker.limits.contract import Limits
@@ -46,6 +49,8 @@ class Runtime(dramatiq.Middleware):
         self.slots = slots
         self.handlers = handlers
         self.stopping = threading.Event()
+        self.groups: Counter[str] = Counter()
+        """Groups that run in this process now, by lane."""
         self._ask_to_end = ask_to_end
         self._slices = 0
         self._database_url = boot.database_url
@@ -82,15 +87,24 @@ class Runtime(dramatiq.Middleware):
                 self.heartbeat.add(lease)
         return leases
 
+    @contextlib.asynccontextmanager
+    async def group(self, lane: str, count: int) -> AsyncIterator[Group | None]:
+        """Lease up to ``count`` jobs of a lane as one, as `worker.groups.claim_group`. A drain waits for the block."""
+        with self.heartbeat.claiming():
+            if self.stopping.is_set():
+                yield None
+            else:
+                yield await claim_group(self.pool, self.settings, lane, self.owner, count)
+
     def drain(self) -> None:
         """Claim nothing more, and wait until every running slice has left after its page and is settled."""
         self.stopping.set()
         log.info("worker_drains", owner=self.owner)
         self.heartbeat.wait_until_idle()
 
-    def slice_ended(self) -> None:
-        """Count a slice; ask the process to end once it has done enough, or holds too much memory."""
-        self._slices += 1
+    def slice_ended(self, count: int = 1) -> None:
+        """Count slices; ask the process to end once it has done enough, or holds too much memory."""
+        self._slices += count
         if self.stopping.is_set():
             return
         after, limit = self.settings.recycle_slices, self.settings.recycle_rss_mb

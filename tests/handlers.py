@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import psycopg
@@ -39,6 +39,13 @@ class Times(msgspec.Struct):
 
     until: int = 2
     delay_seconds: float = 0
+
+
+class Grouped(msgspec.Struct):
+    """What a job does that may be in a group."""
+
+    does: Literal["well", "nul", "fail", "settle", "wait at the gate", "hang", "kill"] = "well"
+    only_in_group: bool = False
 
 
 class Megabytes(msgspec.Struct):
@@ -142,6 +149,26 @@ async def _kill_me(context: JobContext, payload: Nothing) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+async def _grouped(context: JobContext, payload: Grouped) -> Any:
+    alone = context.lease.epoch > 0
+    if not (alone and payload.only_in_group):
+        match payload.does:
+            case "nul":
+                return {"text": "before\0after"}
+            case "fail":
+                raise RuntimeError("the mail server is on fire")
+            case "settle":
+                async with context.transaction() as connection:
+                    return await context.completing(connection, {"settled": "by its own transaction"})
+            case "wait at the gate":
+                await _gated(context, Nothing())
+            case "hang":
+                await asyncio.sleep(3600)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+    return {"alone": alone}
+
+
 QUICK = {"retry_base_seconds": 0.1, "retry_cap_seconds": 0.3}
 
 HANDLERS = (
@@ -157,6 +184,7 @@ HANDLERS = (
     Handler("nul_result", Nothing, _nul_result),
     Handler("surrogate_result", Nothing, _surrogate_result),
     Handler("object_result", Nothing, _object_result),
+    Handler("grouped", Grouped, _grouped, at_once=100, grouped=True, **QUICK),
     Handler("grow", Megabytes, _grow),
     Handler("kill_me", Nothing, _kill_me),
 )

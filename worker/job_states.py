@@ -26,7 +26,7 @@ MOVES: Final[dict[tuple[TaskState, TaskState], str]] = {
     (TaskState.WAITING, TaskState.CLOSED): "deadline, cancelled, or its row ended outside",
     (TaskState.READY, TaskState.LEASED): "claimed",
     (TaskState.READY, TaskState.WAITING): "the application moved its time",
-    (TaskState.READY, TaskState.CLOSED): "deadline, cancelled, or its row ended outside",
+    (TaskState.READY, TaskState.CLOSED): "completed in a group, deadline, cancelled, or its row ended outside",
     (TaskState.LEASED, TaskState.READY): "continue",
     (TaskState.LEASED, TaskState.WAITING): "wait, retry, or its worker died",
     (TaskState.LEASED, TaskState.CLOSED): "completed, error, timeout, or its row ended outside",

@@ -12,7 +12,7 @@ import structlog
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 
-from db.queries import adopting, beating, lanes, overdue, scheduling, sweeping
+from db.queries import adopting, beating, grouping, lanes, overdue, scheduling, sweeping
 from db.session import connect
 from worker.broker import WakeUps
 from worker.clock import monotonic
@@ -129,6 +129,8 @@ class Reconciler:
             log.info("job_timed_out", job=job)
 
     def _sweep_leases(self, connection: Connection) -> None:
+        for group in grouping.sweep_dead_groups(connection, BATCH):
+            log.warning("group_swept", lane=group.lane, owner=group.owner, tasks=group.tasks)
         for dead in sweeping.sweep_dead_leases(connection, self._settings.park_after_crashes, BATCH):
             log.warning(
                 "lease_swept", task=dead.id, job=dead.job_id, owner=dead.owner, crashes=dead.crashes, state=dead.state

@@ -107,6 +107,12 @@ class Handler:
 
     Many where one takes a moment and holds nothing: claims and completions then cost a share of one statement each.
     """
+    grouped: bool = False
+    """Whether up to ``at_once`` jobs share one lease, run one after another, and complete together.
+
+    For a job that takes a moment and has no effect but its result: it may not call `JobContext.transaction`, which
+    refuses it there. One that raises runs once more by itself. Jobs of a user and later runs never are in a group.
+    """
     schedule: str | None = None
     """Cron text (UTC) of the schedule named after the job type, which the reconciler makes where it is missing.
 

@@ -13,4 +13,4 @@ async def run(context: JobContext, payload: NoopPayload) -> None:
     """Do nothing."""
 
 
-HANDLERS = (Handler("noop", NoopPayload, run, at_once=100),)
+HANDLERS = (Handler("noop", NoopPayload, run, at_once=250, grouped=True),)

@@ -65,12 +65,13 @@ def wanted_wakeups(connection: Connection) -> dict[str, int]:
     """How many slots each lane could fill now: its ready tasks, bounded by what its own and its tenants' caps leave.
 
     Tasks of a tenant that is at its cap do not count: waking somebody for them would only cost an empty claim. Those of
-    nobody (``-``) have no such cap.
-    No locks. Plan: ``tasks_leased``, and ``tasks_ready`` by one probe a tenant, stopping at the lane's free slots.
+    nobody (``-``) have no such cap. Suspected tasks, of which a process has one at a time, count as one.
+    No locks. Plan: ``tasks_leased``, ``tasks_suspected``, and ``tasks_ready`` by one probe a tenant, stopping at the
+    lane's free slots.
     """
     rows = connection.execute(
         """
-        SELECT n.lane, r.wanted
+        SELECT n.lane, r.wanted + s.suspects
           FROM worker.lanes n
          CROSS JOIN LATERAL (
                SELECT count(*) AS running FROM worker.tasks t WHERE t.lane = n.lane AND t.state = 'leased') b
@@ -87,13 +88,16 @@ def wanted_wakeups(connection: Connection) -> dict[str, int]:
                    SELECT FROM tenants s
                     CROSS JOIN LATERAL (
                           SELECT FROM worker.tasks t
-                           WHERE t.lane = n.lane AND t.state = 'ready' AND t.tenant = s.tenant
+                           WHERE t.lane = n.lane AND t.state = 'ready' AND t.tenant = s.tenant AND t.crashes < 2
                            LIMIT CASE s.tenant WHEN '-' THEN n.max_running ELSE greatest(n.max_per_tenant - (
                                  SELECT count(*) FROM worker.tasks l
                                   WHERE l.lane = n.lane AND l.state = 'leased' AND l.tenant = s.tenant), 0) END) q
                     WHERE s.tenant IS NOT NULL
                     LIMIT greatest(n.max_running - b.running, 0)) free) r
-         WHERE NOT n.paused AND n.cooldown_until <= clock_timestamp() AND r.wanted > 0
+         CROSS JOIN LATERAL (
+               SELECT EXISTS (SELECT FROM worker.tasks t
+                               WHERE t.lane = n.lane AND t.state = 'ready' AND t.crashes >= 2)::integer AS suspects) s
+         WHERE NOT n.paused AND n.cooldown_until <= clock_timestamp() AND r.wanted + s.suspects > 0
         """
     ).fetchall()
     return dict(rows)

@@ -8,6 +8,7 @@ ENDINGS = ("completed", "error", "timeout", "continue", "wait", "retry", "outsid
 # Which words an action may put in place of which; the application may write any.
 TURNS = {
     "claim": {("pending", "processing")},
+    "group": {("pending", "completed")},
     "settle": {("processing", word) for word in (*FINAL, "pending")},
     "sweep": {("processing", "error"), ("processing", "failed")},
     "overdue": {("pending", "timeout"), ("processing", "timeout")},
@@ -27,7 +28,8 @@ def check_task_change(action, jobs, before, task):
         assert (task["epoch"], task["token"]) == (0, None)
         return
     claimed = action == "claim" and task["job_id"] in jobs
-    assert task["epoch"] == before["epoch"] + claimed
+    grouped = action == "group" and task["job_id"] in jobs
+    assert task["epoch"] == before["epoch"] + (claimed or grouped)
     if task["token"] != before["token"]:
         assert claimed or task["token"] is None, "a token that nobody claimed"
         assert before["token"] is None or action in ("settle", "sweep"), "a lease ended by a stranger"
@@ -48,7 +50,7 @@ def check_row_change(action, jobs, before, row):
     turn = (before["status"], row["status"])
     if turn[0] != turn[1]:
         assert action == "application" or turn in TURNS.get(action, ()), f"{turn} by {action}"
-        assert action not in ("application", "settle", "retry", "cancel") or row["id"] in jobs
+        assert action not in ("application", "settle", "group", "retry", "cancel") or row["id"] in jobs
     if row["table"] != "scraping_jobs":
         return
     assert row["processed_runs"] >= before["processed_runs"]

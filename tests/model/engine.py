@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from db.queries import adopting, beating, cancelling, lanes, operating, overdue, sweeping
+from db.queries import adopting, beating, cancelling, grouping, lanes, operating, overdue, sweeping
 from db.queries.claiming import Claimed
-from tests.integration.engine.steps import TTL, page_of
+from db.queries.grouping import GroupJob
+from tests.integration.engine.steps import JOB_LANE, TTL, page_of
 from tests.jobs import insert_job
 from tests.model.checks import ENDINGS, FINAL, PARK_AFTER, check_row_change, check_task, check_task_change
+from tests.model.groups import NOBODY, Groups
 from tests.model.world import (
     LANES,
     MAX_PER_TENANT,
@@ -51,7 +53,7 @@ BACKGROUND_CHANGES = {
 picks = st.integers(0, 11)
 
 
-class Engine(RuleBasedStateMachine):
+class Engine(Groups, RuleBasedStateMachine):
     """Workers, reconcilers, operators and the application, one statement at a time."""
 
     world: World
@@ -60,6 +62,7 @@ class Engine(RuleBasedStateMachine):
         super().__init__()
         self.inserted = 0
         self.given: list[Claimed] = []
+        self.given_groups: dict[UUID, list[GroupJob]] = {}
         self.capped: dict[str, int] = {}
         self.world.start_anew()
         self.now = self.world.look()
@@ -89,7 +92,7 @@ class Engine(RuleBasedStateMachine):
             self.claim(lane, "a", 1)
 
     @precondition(lambda self: len(self.now.rows) < MOST_JOBS)
-    @rule(table=st.sampled_from(TABLES), user=st.sampled_from(["user_1", "user_2"]), wanted=st.integers(1, 12))
+    @rule(table=st.sampled_from(TABLES), user=st.sampled_from(["user_1", "user_2", NOBODY]), wanted=st.integers(1, 12))
     def insert(self, table: str, user: str, wanted: int) -> None:
         # Ids in order, because adoption follows them and an example must run the same way twice.
         self.inserted += 1
@@ -99,9 +102,10 @@ class Engine(RuleBasedStateMachine):
         else:
             self.world.run_sql(
                 "INSERT INTO background_jobs (id, job_type, payload)"
-                " VALUES (%s, 'noop', jsonb_build_object('userId', %s::text))",
+                " VALUES (%s, 'noop', jsonb_strip_nulls(jsonb_build_object('userId', nullif(%s::text, %s))))",
                 job_id,
                 user,
+                NOBODY,
             )
         self._after("application")
 
@@ -380,8 +384,9 @@ class Engine(RuleBasedStateMachine):
         assert self.now.attempts[: len(before.attempts)] == before.attempts, "an attempt was changed"
         for lane in LANES:
             leased = [task["tenant"] for task in self.now.in_state("leased") if task["lane"] == lane]
-            assert len(leased) <= MAX_RUNNING
-            assert all(leased.count(tenant) <= MAX_PER_TENANT for tenant in leased)
+            assert len(leased) + (len(self.now.groups) if lane == JOB_LANE else 0) <= MAX_RUNNING
+            assert all(leased.count(tenant) <= MAX_PER_TENANT for tenant in leased if tenant != "-")
+        self._groups_share_nothing()
         self._every_pending_row_is_known()
 
     def _check_pages(self, job_id: str, task_id: int) -> None:
@@ -425,9 +430,14 @@ class Engine(RuleBasedStateMachine):
         free = [
             task["tenant"]
             for task in self.now.in_state("ready")
-            if task["lane"] == lane and leased.count(task["tenant"]) < MAX_PER_TENANT
+            if task["lane"] == lane
+            and (task["tenant"] == "-" or leased.count(task["tenant"]) < MAX_PER_TENANT)
+            and task["id"] not in self.now.grouped()
+            # Of suspected tasks a process has one at a time.
+            and task["crashes"] < 2
         ]
-        assert len(leased) == MAX_RUNNING or not free, "a slot and a task, and yet no claim"
+        running = len(leased) + (len(self.now.groups) if lane == JOB_LANE else 0)
+        assert running == MAX_RUNNING or not free, "a slot and a task, and yet no claim"
 
     # What fair treatment makes of whatever is left
 
@@ -445,6 +455,8 @@ class Engine(RuleBasedStateMachine):
         lanes.resume(connection, LANES)
         for _ in range(3 * MOST_JOBS):
             self.world.run_sql("UPDATE worker.tasks SET expires_at = clock_timestamp() WHERE state = 'leased'")
+            self.world.run_sql("UPDATE worker.group_leases SET expires_at = clock_timestamp()")
+            grouping.sweep_dead_groups(connection, 1000)
             sweeping.sweep_dead_leases(connection, PARK_AFTER, 1000)
             self._let_waits_pass(rows_too=True)
             for table in TABLES:

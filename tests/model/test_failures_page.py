@@ -31,7 +31,7 @@ def test_every_test_that_the_page_names_exists():
 
 
 def test_every_failure_names_a_test_or_says_that_nothing_shows_it_yet():
-    assert [int(number) for number, _ in ROWS] == list(range(1, 42))
+    assert [int(number) for number, _ in ROWS] == list(range(1, 45))
     for number, cells in ROWS:
         columns = cells.split("|")
         assert len(columns) == 6, f"row {number}"

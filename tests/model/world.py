@@ -14,9 +14,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import scalar_row
 
-from db.queries import claiming, lanes, settling
+from db.queries import claiming, grouping, lanes, settling
 from db.queries.claiming import Claimed
 from db.queries.committing import PageAnswer, PageWrite, commit_page
+from db.queries.grouping import GroupJob
 from db.queries.settling import Settled, Settlement
 from db.session import connect
 from tests.integration.engine.steps import JOB_LANE, JOB_TIMEOUT, LANE, TTL
@@ -42,6 +43,7 @@ SELECT jsonb_build_object(
     'checkpoints', (SELECT coalesce(jsonb_object_agg(k.task_id, to_jsonb(k)), '{}') FROM worker.checkpoints k),
     'attempts', (SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.id), '[]') FROM worker.attempts a),
     'inbox', (SELECT coalesce(jsonb_agg(i.job_id ORDER BY i.id), '[]') FROM worker.inbox i),
+    'groups', (SELECT coalesce(jsonb_object_agg(g.token, to_jsonb(g)), '{}') FROM worker.group_leases g),
     'lanes', (SELECT jsonb_object_agg(n.lane, to_jsonb(n)) FROM worker.lanes n))
 """
 
@@ -51,6 +53,7 @@ _EMPTY = "; ".join(
         "public.scraping_results",
         "public.scraping_jobs",
         "public.background_jobs",
+        "worker.group_leases",
         "worker.tasks",
         "worker.inbox",
         "worker.tenant_turns",
@@ -71,6 +74,7 @@ class Snapshot:
     checkpoints: dict[str, dict[str, Any]]
     attempts: list[dict[str, Any]]
     inbox: list[str]
+    groups: dict[str, dict[str, Any]]
     lanes: dict[str, dict[str, Any]]
 
     def pages_of(self, task_id: int) -> list[dict[str, Any]]:
@@ -87,6 +91,10 @@ class Snapshot:
     def next_seq(self, task_id: int) -> int:
         checkpoint = self.checkpoints.get(str(task_id))
         return 1 if checkpoint is None else checkpoint["seq"] + 1
+
+    def grouped(self) -> list[int]:
+        """Tasks that groups have."""
+        return [task for group in self.groups.values() for task in group["tasks"]]
 
     def in_state(self, *states: str) -> list[dict[str, Any]]:
         """Tasks in these states, in the order in which they were made."""
@@ -143,6 +151,13 @@ class World:
 
     def claim(self, lane: str, owner: str, tokens: Sequence[UUID]) -> list[Claimed]:
         return self._run(claiming.claim(self._async, lane, owner, tokens, TTL, JOB_TIMEOUT))
+
+    def claim_group(self, owner: str, token: UUID, count: int) -> list[GroupJob]:
+        jobs, _ = self._run(grouping.claim_group(self._async, JOB_LANE, owner, token, count, TTL))
+        return jobs
+
+    def close_group(self, token: UUID, jobs: Sequence[GroupJob]) -> set[int]:
+        return self._run(grouping.close_group(self._async, "model", token, [(job, None) for job in jobs], "{}"))
 
     def commit_page(self, page: PageWrite) -> PageAnswer:
         return self._run(commit_page(self._async, page))
