@@ -7,6 +7,8 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -14,6 +16,7 @@ import msgspec
 import psycopg
 
 from actors.handlers.contract import Handler, JobContext
+from db.session import connect
 from worker.errors import FailJob, RetryJob, WaitJob
 
 SETTINGS = {"TRAWLER_HANDLERS": "tests.handlers"}
@@ -64,6 +67,22 @@ def runs(connection: psycopg.Connection, job_id: str) -> int:
     found = connection.execute("SELECT count(*) FROM handler_runs WHERE job_id = %s", (job_id,)).fetchone()
     assert found
     return int(found[0])
+
+
+@contextmanager
+def closed_gate(database_url: str) -> Iterator[psycopg.Connection]:
+    """Holds every job up that waits at the gate, until the connection's transaction ends."""
+    with connect(database_url, "gate", autocommit=False) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (GATE,))
+        yield holder
+
+
+def waits_at_the_gate(connection: psycopg.Connection) -> bool:
+    """Whether a job of this database does."""
+    found = connection.execute(
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (GATE,)
+    ).fetchone()
+    return found is not None
 
 
 async def _count_run(context: JobContext) -> int:

@@ -5,9 +5,8 @@ import json
 import psycopg
 import pytest
 
-from db.session import connect
 from tests.fleet import Fleet, eventually
-from tests.handlers import GATE, SETTINGS, make_runs, runs
+from tests.handlers import SETTINGS, closed_gate, make_runs, runs, waits_at_the_gate
 from tests.jobs import (
     attempts,
     background_is_final,
@@ -52,8 +51,7 @@ def connection(rows, fleet):
 @pytest.fixture
 def gate(connection, module_database_url):
     """Holds every ``gated`` job up until it is closed."""
-    with connect(module_database_url, "gate", autocommit=False) as holder:
-        holder.execute("SELECT pg_advisory_xact_lock(%s)", (GATE,))
+    with closed_gate(module_database_url) as holder:
         yield holder
 
 
@@ -64,12 +62,7 @@ def ended(connection, job_id):
 
 def begins_and_waits_at_the_gate(connection) -> str:
     job_id = insert_background_job(connection, "gated")
-    eventually(
-        lambda: connection.execute(
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (GATE,)
-        ).fetchone(),
-        SOON_SECONDS,
-    )
+    eventually(lambda: waits_at_the_gate(connection), SOON_SECONDS)
     return job_id
 
 

@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from platforms.simulator.running import RunningSimulator, running_simulator
 from tests.acceptance.conftest import module_database_url, module_redis_url, rows  # noqa: F401 - fixtures
+from tests.handlers import closed_gate
 
 ITEMS = 80
+
+
+@pytest.fixture
+def gate(database_url: str) -> Iterator[psycopg.Connection]:
+    """Holds every job up that waits at the gate, until it is closed."""
+    with closed_gate(database_url) as holder:
+        yield holder
 
 
 @pytest.fixture(scope="module")

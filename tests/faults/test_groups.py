@@ -4,9 +4,8 @@ import signal
 
 import pytest
 
-from db.session import connect
 from tests.fleet import Fleet, eventually
-from tests.handlers import GATE, SETTINGS
+from tests.handlers import SETTINGS, waits_at_the_gate
 from tests.jobs import attempts, background_is_final, background_job, insert_background_job, task
 
 NO_PROVIDER = "http://127.0.0.1:9"
@@ -31,14 +30,6 @@ def fleet(database_url, redis_url, tmp_path):
         yield fleet
 
 
-@pytest.fixture
-def gate(database_url):
-    """Holds every job up that waits at the gate, until it is closed."""
-    with connect(database_url, "gate", autocommit=False) as holder:
-        holder.execute("SELECT pg_advisory_xact_lock(%s)", (GATE,))
-        yield holder
-
-
 def put_in(connection, does: str, **payload) -> tuple[list[str], str, list[str]]:
     """Jobs of one group, with one in the middle that does this; give those before, it, and those behind."""
     with connection.transaction():
@@ -51,13 +42,6 @@ def put_in(connection, does: str, **payload) -> tuple[list[str], str, list[str]]
 
 def task_count(connection) -> int:
     return connection.execute("SELECT count(*) FROM worker.tasks").fetchone()[0]
-
-
-def waits_at_the_gate(connection) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", (GATE,)
-    ).fetchone()
-    return found is not None
 
 
 def all_final(connection, jobs) -> bool:

@@ -4,9 +4,8 @@ import signal
 
 import pytest
 
-from db.session import connect
 from tests.fleet import Fleet, eventually
-from tests.handlers import GATE, SETTINGS, make_runs, runs
+from tests.handlers import SETTINGS, make_runs, runs
 from tests.jobs import (
     attempts,
     background_is_final,
@@ -38,14 +37,6 @@ def fleet(database_url, connection, redis_url, tmp_path):
     with Fleet(database_url, redis_url, NO_PROVIDER, tmp_path, **SETTINGS, **TIMERS) as fleet:
         fleet.reconciler()
         yield fleet
-
-
-@pytest.fixture
-def gate(database_url):
-    """Holds every ``gated`` job up until it is closed."""
-    with connect(database_url, "gate", autocommit=False) as holder:
-        holder.execute("SELECT pg_advisory_xact_lock(%s)", (GATE,))
-        yield holder
 
 
 def is_done(connection, job_id: str) -> bool:
