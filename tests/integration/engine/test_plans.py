@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from db.queries import adopting, beating, committing, lanes, overdue, sweeping
+from db.queries import adopting, beating, committing, grouping, lanes, overdue, sweeping
 from db.queries.claiming import Claimed
 from db.queries.spending import Spend
-from tests.integration.engine.steps import LANE, TTL, make_lanes, page_of, value
+from tests.integration.engine.steps import JOB_LANE, LANE, TTL, make_lanes, page_of, value
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +22,18 @@ TENANTS = 1_000
 BUILD = f"""
 ALTER TABLE worker.tasks DISABLE TRIGGER ALL;
 ALTER TABLE scraping_jobs DISABLE TRIGGER ALL;
+ALTER TABLE background_jobs DISABLE TRIGGER ALL;
 INSERT INTO scraping_jobs (id, user_id, status, keywords)
 SELECT lpad(to_hex(g), 32, '0')::uuid, 'user_' || g % {TENANTS}, CASE WHEN g <= {READY + WAITING} THEN 'pending'
        ELSE 'completed' END, '["lamp"]'
   FROM generate_series(1, {ROWS}) g;
 INSERT INTO background_jobs (job_type, payload, status)
 SELECT 'noop', '{{}}', 'completed' FROM generate_series(1, {WAITING});
+INSERT INTO background_jobs (id, job_type, payload, scheduled_for)
+SELECT lpad(to_hex(g), 32, '0')::uuid, 'noop', '{{}}', worker.utc_now() FROM generate_series(1, {READY}) g;
+INSERT INTO worker.tasks (job_table, job_id, lane, tenant, state)
+SELECT 'background_jobs', lpad(to_hex(g), 32, '0')::uuid::text, '{JOB_LANE}', '-', 'ready'
+  FROM generate_series(1, {READY}) g;
 INSERT INTO worker.tasks (job_table, job_id, lane, tenant, state, run_at, closed_at)
 SELECT 'scraping_jobs', lpad(to_hex(g), 32, '0')::uuid::text, '{LANE}', 'user_' || g % {TENANTS},
        CASE WHEN g <= {READY} THEN 'ready' WHEN g <= {READY + WAITING} THEN 'waiting' ELSE 'closed' END,
@@ -36,6 +42,7 @@ SELECT 'scraping_jobs', lpad(to_hex(g), 32, '0')::uuid::text, '{LANE}', 'user_' 
   FROM generate_series(1, {ROWS}) g;
 ALTER TABLE worker.tasks ENABLE TRIGGER ALL;
 ALTER TABLE scraping_jobs ENABLE TRIGGER ALL;
+ALTER TABLE background_jobs ENABLE TRIGGER ALL;
 """
 
 
@@ -115,11 +122,26 @@ def test_a_claim_of_fifty_costs_little_more_than_one(large):
     assert fifty < 6 * one
 
 
+def test_a_group_costs_a_few_pages_a_job_however_many_groups_there_are(large):
+    def claim() -> str:
+        return f"SELECT * FROM worker.claim_group('{JOB_LANE}', 'w', '{uuid4()}', 250, interval '1 min')"
+
+    with large.transaction(force_rollback=True):
+        first, plan = cost_of(large, claim())
+        for _ in range(8):
+            assert len(large.execute(claim().encode()).fetchall()) == 250
+        ninth, _ = cost_of(large, claim())
+    assert full_scans(plan) == []
+    assert first < 250 * 10
+    assert ninth < 2 * first
+
+
 @pytest.mark.parametrize(
     ("name", "call", "bound"),
     [
         ("promote", lambda c: sweeping.promote_due(c, 1000), 50),
         ("sweep dead leases", lambda c: sweeping.sweep_dead_leases(c, 3, 1000), 50),
+        ("sweep dead groups", lambda c: grouping.sweep_dead_groups(c, 1000), 50),
         ("sweep overdue", lambda c: overdue.sweep_overdue(c, 1000), 50),
         ("wanted wake-ups", lanes.wanted_wakeups, 12 * 256),
         ("renew", lambda c: beating.renew(c, [1, 2, 3], [uuid4()] * 3, TTL), 50),
