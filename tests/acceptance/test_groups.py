@@ -8,6 +8,7 @@ from tests.jobs import attempts, background_is_final, background_job, insert_bac
 
 NO_PROVIDER = "http://127.0.0.1:9"
 MANY = 40
+BACKLOG = 3_000
 IN_GROUP = [("completed", "done")]
 
 
@@ -66,6 +67,28 @@ def test_jobs_of_users_run_by_themselves_beside_them(connection):
     assert_grouped(connection, jobs)
     assert background_job(connection, odd)["result"] == {"alone": True}
     assert "group" not in evidence(connection, odd)
+
+
+def test_a_job_of_a_user_need_not_wait_until_nobody_wants_a_group(connection):
+    # Given a backlog of many groups, and behind it one job that is for no group
+    put = connection.execute(
+        "INSERT INTO background_jobs (job_type, payload)"
+        " SELECT 'grouped', CASE g WHEN %s THEN '{\"userId\": \"user_2\"}' ELSE '{}' END::jsonb"
+        "   FROM generate_series(1, %s) g RETURNING id, payload <> '{}'",
+        (BACKLOG, BACKLOG),
+    ).fetchall()
+    (odd,) = [job_id for job_id, is_odd in put if is_odd]
+    jobs = [job_id for job_id, _ in put]
+    # When all are done
+    left = "SELECT count(*) FROM background_jobs WHERE id = ANY (%s) AND status <> 'completed'"
+    eventually(lambda: connection.execute(left, (jobs,)).fetchone() == (0,))
+    # Then it was not among the last
+    (sooner,) = connection.execute(
+        "SELECT count(*) FROM background_jobs b, background_jobs odd"
+        " WHERE b.id = ANY (%s) AND odd.id = %s AND b.completed_at < odd.completed_at",
+        (jobs, odd),
+    ).fetchone()
+    assert sooner < BACKLOG / 2
 
 
 class TestAnOddOne:
