@@ -68,7 +68,7 @@ def test_every_link_between_documents_leads_somewhere():
 
 
 def test_no_module_is_longer_than_two_ideas():
-    packages = ("worker", "actors", "db", "platforms", "scripts", "console")
+    packages = ("worker", "actors", "db", "platforms", "scripts", "console", "bench")
     modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
     assert len(modules) > 50
     assert [path for path in modules if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
