@@ -1,9 +1,12 @@
 """Rows as other services put them in, and what became of them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+
+from db.queries.retrying import RETRIED, set_back
 
 
 def insert_job(connection: psycopg.Connection, **columns: Any) -> str:
@@ -108,6 +111,11 @@ def assert_counters_are_true(connection: psycopg.Connection, job_id: str) -> Non
     assert row["processed_results"] == len(creators) == sum(stored for _, stored in pages)
     assert row["processed_runs"] == len(pages)
     assert [seq for seq, _ in pages] == list(range(1, len(pages) + 1))
+
+
+def retry_jobs(connection: psycopg.Connection, job_ids: Sequence[str]) -> set[str]:
+    """Set rows that ended back as an operator's retry does, whatever tables they are in; give their ids."""
+    return {one.id for table, words in RETRIED.items() for one in set_back(connection, table, job_ids, words)}
 
 
 def one_row(connection: psycopg.Connection, statement: str, key: str) -> dict[str, Any]:

@@ -4,14 +4,11 @@ import secrets
 from dataclasses import dataclass
 
 import psycopg
-import redis
 
 from db.revision import current_revision, newest_revision
 from db.session import connect
-from worker.broker import make_redis
 from worker.embedded import running_servers
 from worker.errors import ConfigurationError, ServerUnavailable
-from worker.logging import configure_logging
 from worker.redaction import redact
 from worker.settings import Settings, load_settings
 
@@ -49,6 +46,8 @@ def find_servers(settings: Settings) -> tuple[str, str]:
 
 def boot() -> Boot:
     """All that a worker or reconciler needs. Raises `ConfigurationError` with what to do when something is missing."""
+    from worker.logging import configure_logging
+
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     database_url, redis_url = find_servers(settings)
@@ -104,6 +103,11 @@ def check_schema(database_url: str) -> None:
 
 def check_redis(redis_url: str) -> None:
     """Raise `ConfigurationError` unless Redis answers."""
+    # Imported here, as commands that ask Redis nothing are done sooner without.
+    import redis
+
+    from worker.broker import make_redis
+
     try:
         make_redis(redis_url, connections=1).ping()
     except (redis.RedisError, ValueError) as error:

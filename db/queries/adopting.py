@@ -6,7 +6,7 @@ from psycopg import Connection
 
 from db.queries.adoptable import ADOPTABLE
 
-_ADOPT: LiteralString = """
+ADOPT: LiteralString = """
 INSERT INTO worker.tasks AS t (job_table, job_id, lane, tenant, priority, state, run_at, deadline_at, failures,
                                max_failures, wait_reason)
 SELECT a.job_table, a.job_id, a.lane, a.tenant, a.priority,
@@ -60,7 +60,7 @@ def adopt_from_inbox(connection: Connection, job_table: str, batch: int) -> tupl
         found AS MATERIALIZED (
             SELECT r.* FROM named n JOIN ({table.waiting}) r ON r.id = n.id),
         asked AS MATERIALIZED ({table.asks}),
-        adopted AS ({_ADOPT}),
+        adopted AS ({ADOPT}),
         remembered AS (
             INSERT INTO worker.seen_creators (task_id, key) {table.stored} ON CONFLICT DO NOTHING)
         SELECT (SELECT count(*) FROM taken), coalesce((SELECT array_agg(lane) FROM adopted), '{{}}')
@@ -89,7 +89,7 @@ def adopt_missed(connection: Connection, job_table: str, batch: int) -> list[str
                                   AND o.state NOT IN ('closed', 'parked'))
              LIMIT %(batch)s),
         asked AS MATERIALIZED ({table.asks}),
-        adopted AS ({_ADOPT}),
+        adopted AS ({ADOPT}),
         remembered AS (
             INSERT INTO worker.seen_creators (task_id, key) {table.stored} ON CONFLICT DO NOTHING)
         SELECT lane FROM adopted

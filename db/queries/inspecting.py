@@ -1,48 +1,10 @@
 """What operators ask: jobs, their tasks, pages and attempts, lanes and workers. Reads only, no locks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, LiteralString
 
 from psycopg import Connection
-from psycopg.rows import class_row, dict_row
-
-
-@dataclass(frozen=True, slots=True)
-class JobLine:
-    """One job in a list."""
-
-    id: str
-    user_id: str
-    platform: str
-    status: str
-    progress: float
-    results: int
-    target: int
-    state: str | None
-    reason: str | None
-    created_at: datetime
-    error: str | None
-
-
-def list_jobs(connection: Connection, status: str | None, platform: str | None, limit: int) -> list[JobLine]:
-    """The newest jobs, filtered. Plan: one scan and sort of the application's rows where it has no index."""
-    with connection.cursor(row_factory=class_row(JobLine)) as cursor:
-        return cursor.execute(
-            """
-            SELECT j.id::text, j.user_id, j.platform, j.status, coalesce(j.progress, 0)::float AS progress,
-                   j.processed_results AS results, j.target_results AS target, t.state,
-                   coalesce(t.wait_reason, t.end_reason) AS reason, j.created_at, j.error
-              FROM public.scraping_jobs j
-              LEFT JOIN worker.tasks t ON t.job_table = 'scraping_jobs' AND t.job_id = j.id::text
-             WHERE (%(status)s::text IS NULL OR j.status = %(status)s)
-               AND (%(platform)s::text IS NULL OR lower(j.platform) = lower(%(platform)s))
-             ORDER BY j.created_at DESC, j.id
-             LIMIT %(limit)s
-            """,
-            {"status": status, "platform": platform, "limit": limit},
-        ).fetchall()
+from psycopg.rows import dict_row
 
 
 def job_row(connection: Connection, job_id: str) -> dict[str, Any] | None:
@@ -103,12 +65,17 @@ def lanes(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
+def lane_names(connection: Connection) -> list[str]:
+    """Every lane there is."""
+    return [lane for (lane,) in connection.execute("SELECT lane FROM worker.lanes ORDER BY lane").fetchall()]
+
+
 def workers(connection: Connection) -> list[dict[str, Any]]:
     """Every process that has not signed off, with the seconds since its last sign of life."""
     return _all(
         connection,
         """
-        SELECT id, kind, host, pid, slots, in_use, started_at,
+        SELECT id, kind, host, pid, slots, in_use, started_at, rss_mb, polling, release,
                round(extract(epoch FROM clock_timestamp() - last_tick_at)::numeric, 1)::float AS silent_seconds
           FROM worker.workers ORDER BY kind, started_at
         """,

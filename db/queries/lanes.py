@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from psycopg import Connection
+from psycopg.rows import class_row
 
 from db.session import storable
 
@@ -101,3 +103,95 @@ def wanted_wakeups(connection: Connection) -> dict[str, int]:
         """
     ).fetchall()
     return dict(rows)
+
+
+def cool(connection: Connection, lanes: Sequence[str], rest: timedelta, reason: str) -> datetime:
+    """Let no task of these lanes start for a while; running ones go on. Gives when it ends. Locks: the lanes."""
+    row = connection.execute(
+        """
+        WITH cooled AS (
+            UPDATE worker.lanes
+               SET cooldown_until = statement_timestamp() + %(rest)s, cooldown_reason = left(%(reason)s, 500)
+             WHERE lane = ANY (%(lanes)s))
+        SELECT statement_timestamp() + %(rest)s
+        """,
+        {"rest": rest, "reason": storable(reason), "lanes": list(lanes)},
+    ).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
+    until: datetime = row[0]
+    return until
+
+
+def end_cooldown(connection: Connection, lanes: Sequence[str]) -> list[str]:
+    """End the rest of these lanes, and no pause. Gives those that rested. Locks: the lanes."""
+    rows = connection.execute(
+        """
+        UPDATE worker.lanes SET cooldown_until = '-infinity', cooldown_reason = NULL
+         WHERE lane = ANY (%s) AND cooldown_until > clock_timestamp() RETURNING lane
+        """,
+        (list(lanes),),
+    ).fetchall()
+    return [lane for (lane,) in rows]
+
+
+def paused_for(connection: Connection, beginning: str) -> list[str]:
+    """Lanes that are paused for a reason that begins so. No locks."""
+    rows = connection.execute(
+        "SELECT lane FROM worker.lanes WHERE paused AND starts_with(pause_reason, %s) ORDER BY lane", (beginning,)
+    ).fetchall()
+    return [lane for (lane,) in rows]
+
+
+def running(connection: Connection, lanes: Sequence[str]) -> dict[str, int]:
+    """How many tasks of these lanes are leased, by lane; those with none are left out. Plan: ``tasks_leased``."""
+    rows = connection.execute(
+        "SELECT lane, count(*) FROM worker.tasks"
+        " WHERE state = 'leased' AND lane = ANY (%s) GROUP BY lane ORDER BY lane",
+        (list(lanes),),
+    ).fetchall()
+    return dict(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCaps:
+    """How much of a lane may run at once, and how fast waiting makes a task more urgent."""
+
+    lane: str
+    max_running: int
+    max_per_tenant: int
+    ageing_seconds: int
+
+
+def caps(connection: Connection) -> list[LaneCaps]:
+    """The caps of every lane. No locks."""
+    with connection.cursor(row_factory=class_row(LaneCaps)) as cursor:
+        return cursor.execute(
+            "SELECT lane, max_running, max_per_tenant, ageing_seconds FROM worker.lanes ORDER BY lane"
+        ).fetchall()
+
+
+def set_caps(
+    connection: Connection,
+    lanes: Sequence[str],
+    max_running: int | None,
+    max_per_tenant: int | None,
+    ageing_seconds: int | None,
+) -> None:
+    """Change the caps of these lanes; what is None stays. They hold from the next claim on. Locks: the lanes."""
+    connection.execute(
+        """
+        UPDATE worker.lanes
+           SET max_running = coalesce(%s, max_running), max_per_tenant = coalesce(%s, max_per_tenant),
+               ageing_seconds = coalesce(%s, ageing_seconds)
+         WHERE lane = ANY (%s)
+        """,
+        (max_running, max_per_tenant, ageing_seconds, list(lanes)),
+    )
+
+
+def server_time(connection: Connection) -> datetime:
+    """The moment by the clock that decides when a task is due: Postgres' own."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM gives one row
+    now: datetime = row[0]
+    return now

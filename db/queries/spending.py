@@ -85,3 +85,20 @@ def spent(
             """,
             {"days": days, "provider": provider, "job_id": job_id},
         ).fetchall()
+
+
+def used_of_caps(connection: Connection, most: int = 50) -> list[dict[str, Any]]:
+    """What caps count today (UTC), and of jobs at all; what uses most comes first, ``most`` rows. No locks.
+
+    Plan: a scan of the caps in use, of which old days are deleted.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            SELECT u.provider, u.scope, u.subject, u.credits
+              FROM worker.budget_use u
+             WHERE u.day IN ('-infinity', worker.utc_now()::date)
+             ORDER BY u.credits DESC, u.provider, u.scope, u.subject LIMIT %s
+            """,
+            (most,),
+        ).fetchall()

@@ -6,10 +6,11 @@ import psycopg
 import typer
 
 from db.queries.configuration import StoredValue, put_value, read_values
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, warn
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, warn
 from scripts.tables import console, plain, show_json, show_table
 from worker.configuration import FRESH_SECONDS
 from worker.configuration_keys import KEYS, Key
+from worker.operating.actions import note
 
 app = typer.Typer(help="Read and change configurations.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -55,7 +56,9 @@ def set_(
         fail(str(error), USAGE)
     category, _, short = key.name.partition(".")
     with database() as connection:
-        put_value(connection, category, short, text, key.kind.name, key.meaning.replace("`", ""))
+        with connection.transaction():
+            put_value(connection, category, short, text, key.kind.name, key.meaning.replace("`", ""))
+            note(connection, actor(), "config", name=key.name, value=text)
         (row,) = read_values(connection, [key.name])
         (shown,) = _shown(connection, [key.name])
     if as_json:

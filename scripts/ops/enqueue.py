@@ -11,11 +11,12 @@ import typer
 from platforms.params import KNOWN_PARAMS, unknown_params
 from platforms.query import read_query
 from platforms.registry import PLATFORM_NAMES, find, fold_platform
-from scripts.ops.frame import USAGE, AsJson, database, fail, redis_client, warn
+from scripts.ops.frame import USAGE, AsJson, actor, database, fail, redis_client, warn
 from scripts.tables import console, show_json
 from worker.broker import WakeUps
 from worker.enqueueing import enqueue_scraping_job, wake
 from worker.errors import InvalidJob
+from worker.operating.actions import note
 from worker.redaction import redact
 
 
@@ -48,7 +49,7 @@ def enqueue(
     """
     params = _params(param or [])
     _check(platform, keywords or [], target_username, region, target, params)
-    with database() as connection:
+    with database() as connection, connection.transaction():
         enqueued = enqueue_scraping_job(
             connection,
             user_id=user,
@@ -60,6 +61,8 @@ def enqueue(
             search_params=params or None,
             idempotency_key=key,
         )
+        if enqueued.created:
+            note(connection, actor(), "enqueue", job=enqueued.job_id)
     try:
         wake(WakeUps(redis_client()), enqueued)
     except redis.RedisError as error:

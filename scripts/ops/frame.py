@@ -1,26 +1,41 @@
-"""What every command shares: the database, ids, exit codes."""
+"""What every command shares: the database, ids, who does it, and exit codes."""
 
+import getpass
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 from uuid import UUID
 
 import psycopg
-import redis
 import typer
 
 from db.queries import searching
 from db.session import connect
 from worker.boot import check_database, check_schema, find_servers
-from worker.broker import make_redis
 from worker.errors import ConfigurationError
 from worker.redaction import redact
 from worker.settings import load_settings
 
+if TYPE_CHECKING:
+    import redis
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, however many there are.")]
+
 NOT_FOUND = 1
+"""Nothing was found, or nothing was to be done."""
 USAGE = 2
+"""The command was given wrongly, or a server does not answer."""
+UNCONFIRMED = 3
+"""So many jobs that somebody must say yes, and nobody did."""
+NOT_YET = 4
+"""What was waited for has not come in time."""
+
+UNASKED = 100
+"""Jobs that are changed without a question."""
 SEARCH = "search:"
 
 
@@ -39,12 +54,27 @@ def database(*, any_schema: bool = False) -> Iterator[psycopg.Connection]:
         fail(redact(str(error)).strip(), USAGE)
 
 
-def redis_client() -> redis.Redis:
+def redis_client() -> "redis.Redis":
     """A client of the Redis in use, which need not answer; a URL that is none ends the command."""
+    from worker.broker import make_redis
+
     try:
         return make_redis(find_servers(load_settings())[1], connections=1)
+    except ConfigurationError as error:
+        fail(redact(str(error)), USAGE)
     except ValueError as error:
         fail(f"REDIS_URL: {redact(str(error))}", USAGE)
+
+
+@contextmanager
+def answering_redis() -> "Iterator[redis.Redis]":
+    """The same, where nothing can be done without it: what it does not answer ends the command."""
+    import redis
+
+    try:
+        yield redis_client()
+    except redis.RedisError as error:
+        fail(f"Redis did not answer: {redact(str(error))}; start it and try again", USAGE)
 
 
 def fail(problem: str, code: int) -> NoReturn:
@@ -56,6 +86,26 @@ def fail(problem: str, code: int) -> NoReturn:
 def warn(what: str) -> None:
     """A line on standard error; the command goes on."""
     print(f"ops: {what}", file=sys.stderr)
+
+
+def actor() -> str:
+    """Who gives the command, for the events: the account and the machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return f"ops {name}@{socket.gethostname()}"
+
+
+def confirm(count: int, what: str, yes: bool) -> None:
+    """Ask before more than a hundred jobs are changed; without a terminal only ``--yes`` is an answer."""
+    if count <= UNASKED or yes:
+        return
+    told = f"{count:,} jobs would be {what}, more than {UNASKED}"
+    if not sys.stdin.isatty():
+        fail(f"{told}; look at them with --dry-run, then say --yes; nothing was changed", UNCONFIRMED)
+    if not typer.confirm(f"{told}. Go on?", err=True):
+        fail("nothing was changed", UNCONFIRMED)
 
 
 def job_ids(values: list[str]) -> list[str]:

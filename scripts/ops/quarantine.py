@@ -8,8 +8,9 @@ import typer
 from actors.replaying import Replay, replay_job
 from db.queries import quarantining
 from db.queries.quarantining import Choice
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, job_ids
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, job_ids
 from scripts.tables import console, plain, show_json, show_table
+from worker.operating.actions import note
 from worker.settings import load_settings
 
 Reason = Annotated[str | None, typer.Option(help="Why it could not be read, e.g. wrong_item_shape.")]
@@ -67,6 +68,9 @@ def replay(
             for choice in (Choice(job, provider, endpoint, reason) for job in ids)
             for task_id, job_id in quarantining.tasks_with_items(connection, choice)
         ]
+        if not dry_run and any(one.verdicts for one in replays):
+            read = {one.job_id: one.verdicts for one in replays if one.verdicts}
+            note(connection, actor(), "replay", provider=provider, endpoint=endpoint, reason=reason, jobs=read)
     if as_json:
         show_json({"dry_run": dry_run, "jobs": [asdict(one) for one in replays]})
     elif not replays:

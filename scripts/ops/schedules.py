@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from db.queries import inspecting
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, warn
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, warn
 from scripts.tables import console, plain, show_json, show_table
 from worker import scheduling
 from worker.lanes import background_lane
+from worker.operating.actions import note
 
 ALIVE_SECONDS = 30
 """A worker that was silent for longer counts as dead: two beats at their usual pace."""
@@ -64,6 +65,7 @@ def put(
             priority=priority,
             enabled=enabled,
         )
+        note(connection, actor(), "schedules", put=name, cron=cron, job_type=job_type, enabled=enabled)
         served = background_lane(job_type) in {lane["lane"] for lane in inspecting.lanes(connection)}
         alive = any(
             process["kind"] == "worker" and process["silent_seconds"] < ALIVE_SECONDS
@@ -91,6 +93,8 @@ def remove(
     """Delete a schedule; jobs it has put in stay. Example: ./run ops schedules remove nightly."""
     with database() as connection:
         removed = scheduling.remove_schedule(connection, name)
+        if removed:
+            note(connection, actor(), "schedules", removed=name)
     if not removed:
         fail(f"there is no schedule {name!r}", NOT_FOUND)
     if as_json:

@@ -197,15 +197,29 @@ def test_an_operator_does_everything(fleet, owner):
         ("config", "list"),
         ("config", "set", "timeouts.standard_job_timeout", "30m"),
         ("config", "set", "timeouts.standard_job_timeout", "60m"),
+        ("lanes",),
+        ("workers",),
+        ("top", "--once"),
+        ("limits", "show"),
+        ("limits", "set", "scrape.tiktok", "--max-running", "200"),
+        ("cooldown", "scrape.tiktok", "--for", "1m"),
+        ("cooldown", "scrape.tiktok", "--end"),
+        ("drain", "--timeout", "1m"),
+        ("drain", "--end"),
+        ("pause", "--all", "--reason", "balance"),
         ("cancel", waiting, "--reason", "mistake"),
-        ("retry", waiting),
-        ("resume", "scrape.tiktok"),
+        ("retry", "--user", "user_4"),
+        ("undo",),
+        ("retry", waiting, "--from-start"),
+        ("export", waiting, "--to", "/tmp"),
+        ("resume", "--all"),
         ("resume", "--provider", "scrapecreators"),
     ):
         done = fleet.ops(*command)
         text = done.stdout + done.stderr
         assert done.returncode == 0, f"{command}: {text}"
         assert not any(word in text for word in REFUSALS), f"{command}: {text}"
+    assert fleet.ops("prune").returncode == fleet.ops("prune", "--dry-run").returncode == 1
     assert fleet.ops("replay", "--provider", "scrapecreators").stdout == "Replay: no item that is not settled\n"
     # Then it is done, and the doctor finds nothing wrong with the role
     eventually(lambda: job(owner, waiting)["status"] == "completed")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from db.queries import adopting, cancelling, operating
+from db.queries import adopting, cancelling
 from db.queries.claiming import Claimed
 from tests.integration.engine.steps import JOB_LANE, LANE
-from tests.jobs import insert_job
+from tests.jobs import insert_job, retry_jobs
 from tests.model.engine import HOUR, Engine
 from tests.model.world import (
     TABLES,
@@ -81,7 +81,7 @@ def test_a_retried_job_whose_task_is_still_open_starts_with_a_new_deadline(world
     world.run_sql(f"UPDATE scraping_jobs SET status = 'timeout', timeout_at = worker.utc_now() - {HOUR}")
     world.run_sql(f"UPDATE worker.tasks SET deadline_at = clock_timestamp() - {HOUR}")
     # When it is retried and claimed before any sweep
-    assert operating.retry_jobs(world.connection, [held.job_id]) == {held.job_id}
+    assert retry_jobs(world.connection, [held.job_id]) == {held.job_id}
     adopting.adopt_from_inbox(world.connection, "scraping_jobs", 1000)
     assert len(world.claim(LANE, "a", [uuid4()])) == 1
     # Then it has time

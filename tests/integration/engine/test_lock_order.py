@@ -8,14 +8,13 @@ import psycopg
 import pytest
 
 from db.queries.adopting import adopt_missed
-from db.queries.operating import retry_jobs
 from db.queries.overdue import sweep_overdue
 from db.queries.sweeping import close_foreign, promote_due, sweep_dead_leases
 from db.queries.trials import begin_months
 from db.session import connect, make_pool
 from tests.integration.engine.steps import OWNER, adopt, claim, in_loop, in_thread, lease_of, page_of
 from tests.integration.handlers.people import insert_user
-from tests.jobs import assert_counters_are_true, insert_job, ledger
+from tests.jobs import assert_counters_are_true, insert_job, ledger, retry_jobs
 from worker.committing import commit
 from worker.errors import AuthorityLost
 from worker.job_states import Decision, Ending

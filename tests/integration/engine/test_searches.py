@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from actors.replaying import replay_job
-from db.queries import adopting, cancelling, operating, pruning, searching
+from db.queries import adopting, cancelling, pruning, searching
 from db.queries.committing import commit_page
 from db.queries.lanes import NewLane, ensure_lanes
 from db.queries.overdue import sweep_overdue
@@ -17,7 +17,7 @@ from db.queries.sweeping import close_foreign, sweep_dead_leases
 from db.session import connect
 from tests.conformance.kits.scrapecreators_tiktok import KEYWORD
 from tests.integration.engine.steps import OWNER, attempts, claim, lease_of, page_of, set_task, value
-from tests.jobs import task
+from tests.jobs import retry_jobs, task
 from tests.searches import (
     ask,
     assert_search_is_true,
@@ -222,7 +222,7 @@ async def test_a_task_that_kills_its_workers_is_parked_and_its_row_given_up(conn
     assert search(connection, "s")["status"] == "error"
     assert events_of(connection, "s")[-1][1]["reason"] == "poison"
     # And a retry lets it go on
-    assert operating.retry_jobs(connection, [claimed.job_id]) == {claimed.job_id}
+    assert retry_jobs(connection, [claimed.job_id]) == {claimed.job_id}
     assert search(connection, "s")["status"] == "queued"
     assert adopt(connection) == [LANE]
 
