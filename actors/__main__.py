@@ -11,6 +11,7 @@ import structlog
 from worker.boot import boot, exit_code
 from worker.errors import ConfigurationError
 from worker.tether import end_with_parent
+from worker.watching import begin_watching, end_watching
 
 log = structlog.get_logger()
 
@@ -25,6 +26,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         booted = boot()
+        begin_watching(booted.settings, "worker")
     except ConfigurationError as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201 - logs may not be set up yet
         return exit_code(error)
@@ -60,6 +62,7 @@ def main() -> int:
     runtime.drain()
     worker.stop(timeout=STOP_MS)
     broker.close()
+    end_watching()
     return 0
 
 

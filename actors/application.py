@@ -16,6 +16,7 @@ from actors.scraping import work_scraping_lane
 from worker.boot import Boot
 from worker.broker import QUICKLY, WAKE_BACKGROUND, WAKE_SCRAPING, make_broker, make_redis
 from worker.lanes import is_background
+from worker.metrics import counting
 
 THREAD_LOOK_MS = 250
 """How often a thread without work looks whether it should end; work itself wakes it at once."""
@@ -57,6 +58,7 @@ def _declare(
     broker: RedisBroker, runtime: Runtime, actor: str, work: Callable[[Runtime, str], Awaitable[None]], lanes: list[str]
 ) -> None:
     async def wake(lane: str) -> None:
+        counting.woken(lane)
         await work(runtime, lane)
 
     dramatiq.actor(actor_name=actor, queue_name=lanes[0], broker=broker)(wake)

@@ -14,10 +14,11 @@ from platforms.contract import Endpoint
 from platforms.outcome import Judgement, Outcome, retry_after
 from platforms.pages import Request, Response
 from platforms.transport import Transport
-from worker.clock import utc_now
+from worker.clock import monotonic, utc_now
 from worker.errors import BodyTooLarge, ShapeError, TransportFailure
 from worker.leases import Lease
 from worker.limits.contract import Answered, Call, Hindrance, Limits, Quota, Refusal, Verdict
+from worker.metrics import counting
 
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.5
@@ -112,7 +113,7 @@ class Caller:
         permit = await self._limits.admit(self.call_of(endpoint))
         if isinstance(permit, Refusal):
             return Called(_refused(permit))
-        response, found, judgement, cost = None, None, None, 0
+        response, found, judgement, cost, began = None, None, None, 0, monotonic()
         try:
             async with self._places:
                 response = await self._transport.fetch(request)
@@ -132,6 +133,7 @@ class Caller:
         finally:
             # Also when the slice is ended in mid-call: the provider may have done its work.
             self.meter.add(self.provider, self._account, endpoint.endpoint, cost)
+            counting.called(self.provider, endpoint.endpoint, judgement.outcome if judgement else None, cost, began)
         wait = await self._limits.answered(permit, _answered(self.provider, judgement, cost, response))
         return Called(judgement if wait is None else replace(judgement, wait=wait), found)
 

@@ -20,6 +20,7 @@ from platforms.cursor import Envelope
 from platforms.outcome import Judgement, Outcome
 from platforms.pages import OPENED, Item, Page, Response, Walk
 from platforms.profile import Provenance
+from worker import tracing
 from worker.clock import monotonic, utc_now
 from worker.errors import AuthorityLost, PageRefused
 from worker.job_states import Decision, Ending, cancelled
@@ -96,7 +97,8 @@ class PageLoop:
             if self.segments.moved is not None:
                 await tell_of_failover(self.pool, self.lease, self.segments.moved)
             try:
-                answer, segment.envelope = await self.store.store(segment.adapter, fetched, fresh, enriched, place)
+                with tracing.page(seq, segment.provider):
+                    answer, segment.envelope = await self.store.store(segment.adapter, fetched, fresh, enriched, place)
             except AuthorityLost as error:
                 return Decision(Ending.LOST, error.code, str(error))
             except PageRefused as error:
@@ -160,6 +162,7 @@ class PageLoop:
         return Decision(Ending.COMPLETED, "nothing_found")
 
     async def _fetch(self, walk: Walk) -> Page | Judgement:
+        tracing.page_begins()
         segment = self.segments.current
         source = segment.adapter.sources.get(walk.source)
         if source is None:

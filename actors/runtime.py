@@ -27,6 +27,7 @@ from worker.heartbeat import Heartbeat
 from worker.leases import Lease
 from worker.limits.contract import Limits
 from worker.limits.making import make_limits
+from worker.metrics.flushing import Flusher
 from worker.processes import release, rss_mb
 
 log = structlog.get_logger()
@@ -42,6 +43,7 @@ class Runtime(dramatiq.Middleware):
     call_places: asyncio.Semaphore
     limits: Limits
     watch: ShapeWatch
+    counters: Flusher
 
     def __init__(self, boot: Boot, slots: int, handlers: Mapping[str, Handler], ask_to_end: Callable[[], None]) -> None:
         self.settings = boot.settings
@@ -122,6 +124,7 @@ class Runtime(dramatiq.Middleware):
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Close what `before_worker_boot` opened."""
+        self._on_loop(self.counters.aclose())
         self.heartbeat.stop()
         self._on_loop(self._close())
         log.info("worker_stopped", owner=self.owner)
@@ -131,6 +134,7 @@ class Runtime(dramatiq.Middleware):
         self.call_places = asyncio.Semaphore(self.settings.provider_connections)
         self.pool = make_pool(self._database_url, "trawler worker", self.settings.database_connections)
         await self.pool.open()
+        self.counters = Flusher(self.pool, self.owner, self.settings.metrics_seconds)
         self.completions = Completions(self.pool)
         self.configuration = Configuration(self.pool)
         limits = make_limits(self.settings, self._redis_url, self.owner, self.pool)

@@ -9,6 +9,7 @@ import structlog
 
 from actors.deciding import retry
 from actors.runtime import Runtime
+from worker import tracing
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
 from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
@@ -41,9 +42,9 @@ async def run_settled(runtime: Runtime, lease: Lease, work: Callable[[Lease], Aw
 
 async def _decide(runtime: Runtime, lease: Lease, work: Callable[[Lease], Awaitable[Decision]]) -> Decision:
     # The slice is a task, and so has a log context of its own that ends with it.
-    structlog.contextvars.bind_contextvars(task=lease.task_id, job=lease.job_id, epoch=lease.epoch)
+    structlog.contextvars.bind_contextvars(**lease.names)
     try:
-        return await work(lease)
+        return await tracing.traced(work, lease)(lease)
     except psycopg.OperationalError as error:
         # Our own storage away is no fault of the job: it waits, and spends no attempt.
         return Decision(Ending.WAIT, "database_away", str(error), DATABASE_PAUSE)

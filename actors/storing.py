@@ -22,6 +22,7 @@ from platforms.profile import Profile, Provenance
 from worker.clock import utc_now
 from worker.committing import commit
 from worker.leases import Lease
+from worker.metrics import counting
 from worker.redaction import redact
 
 log = structlog.get_logger()
@@ -132,6 +133,15 @@ class PageStore:
         )
         if answer.row_open:
             self.meter.written(spends)
+            counting.page_stored(
+                adapter.capability.platform,
+                provenance.provider,
+                provenance.endpoint,
+                answer,
+                items=len(page.items),
+                fresh=len(fresh),
+                unreadable=len(page.unreadable),
+            )
         log.info(
             "page_stored",
             seq=place.seq,

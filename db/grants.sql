@@ -33,6 +33,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON worker.enqueue_keys TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker.group_leases TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker.inbox TO :"role";
 GRANT SELECT, INSERT, UPDATE ON worker.lanes TO :"role";
+GRANT SELECT, INSERT, UPDATE ON worker.metrics TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker.pages TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON worker.profile_claims TO :"role";
 GRANT SELECT, INSERT, UPDATE ON worker.quarantine TO :"role";

@@ -12,6 +12,7 @@ from worker.broker import QUICKLY, WakeUps, make_redis
 from worker.errors import ConfigurationError
 from worker.reconciler import Reconciler
 from worker.tether import end_with_parent
+from worker.watching import begin_watching, end_watching
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
     ).parse_args()
     try:
         booted = boot()
+        begin_watching(booted.settings, "reconciler")
         handlers = load_handlers(booted.settings.handlers)
     except ConfigurationError as error:
         print(f"reconciler: {error}", file=sys.stderr)
@@ -33,6 +35,7 @@ def main() -> int:
     schedules = {h.job_type: h.schedule for h in handlers.values() if h.schedule and booted.settings.schedules}
     lanes = served_lanes(handlers)
     Reconciler(booted.database_url, wakeups, booted.settings, booted.owner, lanes, schedules).run(stopping)
+    end_watching()
     return 0
 
 

@@ -10,8 +10,10 @@ from psycopg.errors import LockNotAvailable
 
 from db.queries import claiming
 from db.session import Pool
+from worker import tracing
 from worker.clock import monotonic
 from worker.leases import Lease
+from worker.metrics import counting
 from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
 from worker.settings import Settings
 
@@ -54,4 +56,7 @@ async def claim(
             repeated = True
             await asyncio.sleep(PAUSE_SECONDS)
             continue
-        return [Lease(task, sent_at, settings.lease_seconds) for task in claimed]
+        counting.claimed(lane, claimed, began)
+        leases = [Lease(task, sent_at, settings.lease_seconds) for task in claimed]
+        tracing.claimed(leases, owner, began)
+        return leases

@@ -13,6 +13,7 @@ from db.queries.events import NewEvent, raise_event
 from db.session import Pool
 from worker.clock import monotonic
 from worker.configuration_keys import KEYS, Key
+from worker.metrics import counting
 
 log = structlog.get_logger()
 
@@ -79,6 +80,7 @@ class Configuration:
                     values[row.name] = self._good[row.name]
                 if (row.name, row.value) not in self._told:
                     log.error("configuration_invalid", name=row.name, error=str(error))
+                    counting.misconfigured("value")
                     bad.append((row.name, row.value, str(error)))
             if not row.hot:
                 self._fixed.add(row.name)

@@ -14,7 +14,9 @@ from psycopg.pq import TransactionStatus
 
 from db.queries import enqueueing, searching
 from db.queries.enqueueing import NewScrapingJob
+from worker import tracing
 from worker.broker import WakeUps
+from worker.clock import monotonic
 from worker.lanes import search_lane
 
 Wanted = TypeVar("Wanted")
@@ -64,8 +66,11 @@ def enqueue_scraping_job(
 
 def enqueue_scraping_jobs(connection: Connection, jobs: Sequence[NewScrapingJob]) -> list[str]:
     """Insert many rows and their tasks at once, without committing; give their ids, in order."""
+    began = monotonic()
     with _in_the_caller_s_transaction(connection):
-        return enqueueing.insert_scraping_jobs(connection, jobs)
+        ids = enqueueing.insert_scraping_jobs(connection, jobs)
+    tracing.enqueued(ids, began)
+    return ids
 
 
 def enqueue_background_job(
@@ -133,10 +138,12 @@ def _in_the_caller_s_transaction(connection: Connection) -> Iterator[None]:
 
 
 def _enqueue(connection: Connection, insert: Insert[Wanted], wanted: Wanted, key: str | None) -> Enqueued:
+    began = monotonic()
     while True:
         with _in_the_caller_s_transaction(connection):
             inserted = insert(connection, wanted, key)
         if inserted is not None:
+            tracing.enqueued([inserted[0]], began)
             return Enqueued(*inserted, created=True)
         assert key is not None  # noqa: S101 - without a key the row is always inserted
         # A taken key may be pruned before it is read; then it is free, and the next try takes it.

@@ -16,7 +16,9 @@ from db.queries.grouping import GroupJob
 from db.session import Pool
 from worker.claiming import PAUSE_SECONDS
 from worker.clock import monotonic
+from worker.job_states import Ending
 from worker.leases import Lease
+from worker.metrics import counting
 from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
 from worker.processes import rss_mb
 from worker.settings import Settings
@@ -72,6 +74,7 @@ async def claim_group(pool: Pool, settings: Settings, lane: str, owner: str, cou
                 raise
             await asyncio.sleep(PAUSE_SECONDS)
             continue
+        counting.group_claimed(lane, [job.waited for job in jobs], sent_at)
         return Group(lane, token, jobs, more, sent_at, sent_at + settings.lease_seconds * 0.75) if jobs else None
 
 
@@ -92,6 +95,7 @@ async def close_group(
                 ended = await grouping.close_group(connection, owner, group.token, completed, evidence)
                 if asked_before and not ended:
                     ended = await grouping.ended_by(connection, group.token, tasks)
+                counting.settled(group.lane, Ending.COMPLETED, "done", len(ended))
                 return ended
         except (psycopg.DataError, ProgramLimitExceeded) as error:
             # One result that Postgres cannot hold: each job runs by itself next, and there the odd one is told.

@@ -144,7 +144,7 @@ class Heartbeat(threading.Thread):
         )
         alive = [lease for lease in held if monotonic() - lease.claimed_at < self._slice_limit_seconds]
         for lease in set(held) - set(alive):
-            log.error("slice_hung", task=lease.task_id, job=lease.job_id, seconds=self._slice_limit_seconds)
+            log.error("slice_hung", **lease.names, seconds=self._slice_limit_seconds)
             self.remove(lease)
             lease.refuse()
             lease.abandon()

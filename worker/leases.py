@@ -36,6 +36,11 @@ class Lease:
         """Number of the newest page that this holder stored; 0 before the first."""
         self._on_abandon: Callable[[], object] | None = None
 
+    @property
+    def names(self) -> dict[str, int | str]:
+        """What every line of a log says of the slice that works under this lease."""
+        return {"task": self.task_id, "job": self.job_id, "lane": self.lane, "epoch": self.epoch}
+
     def renewed(self, sent_at: float) -> None:
         """A beat or commit sent at this moment (monotonic seconds) was accepted."""
         self._good_until = max(self._good_until, sent_at + self._trusted_seconds)

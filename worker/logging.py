@@ -7,13 +7,18 @@ from typing import Any
 
 import structlog
 
-from worker.redaction import redact
+from worker.redaction import redacted
+from worker.reporting import report
 
 
 def _cut_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = redact(value)
+        event[key] = redacted(value)
+    return event
+
+
+def _report(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    report(event)
     return event
 
 
@@ -25,6 +30,7 @@ def configure_logging(level: str, style: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _report,
         structlog.processors.format_exc_info,
         _cut_secrets,
     ]

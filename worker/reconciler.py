@@ -13,11 +13,15 @@ from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 
 from db.queries import adopting, beating, grouping, lanes, overdue, scheduling, sweeping
+from db.queries.metrics import lanes_of
 from db.session import connect
 from worker.broker import WakeUps
 from worker.clock import monotonic
 from worker.lanes import is_background
+from worker.metrics import counting
+from worker.metrics.flushing import TickedFlusher
 from worker.missing_schema import tell_if_back, tell_if_missing
+from worker.monitoring_settings import RECONCILER_BEAT_SECONDS
 from worker.processes import sign
 from worker.pruning import prune
 from worker.scheduling import ensure_schedules, fire_due
@@ -28,7 +32,6 @@ log = structlog.get_logger()
 
 BATCH = 1000
 SLOW_SECONDS = 0.5
-BEAT_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
 FORGET_LEASES = 10
 PRUNE_BATCHES = 10
@@ -59,8 +62,9 @@ class Reconciler:
         self._schedules = schedules or {}
         self._next_slow = self._next_sweep = self._next_beat = 0.0
         self._sweep_leases_from = 0.0
-        self._redis_away = False
+        self._redis_away = self._introduced = False
         self._job_tables: list[str] = []
+        self._counters = TickedFlusher(owner, settings.metrics_seconds)
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop; a database that goes away is waited for.
@@ -76,6 +80,7 @@ class Reconciler:
                     while not stopping.wait(self._settings.reconcile_seconds):
                         self.tick(connection)
                         watchdog.alive()
+                    self._counters.flush(connection)
                     beating.sign_off(connection, self._owner)
             except psycopg.Error as error:
                 if not tell_if_missing(error):
@@ -95,9 +100,9 @@ class Reconciler:
     def tick(self, connection: Connection) -> None:
         """One round: adopt what is new, see to what is due, top up the wake-ups."""
         now = monotonic()
-        if now >= self._next_beat:
-            beating.tick(connection, sign(self._owner, "reconciler"))
-            self._next_beat = now + BEAT_SECONDS
+        if not self._introduced:
+            self._introduced = True
+            self._beat(connection)
         for table in self._job_tables:
             while adopting.adopt_from_inbox(connection, table, BATCH)[0] == BATCH:
                 pass
@@ -108,6 +113,14 @@ class Reconciler:
             self._full_sweep(connection)
             self._next_sweep = now + self._settings.sweep_seconds
         self._top_up(connection)
+        # After the work: one that fails at it again and again must not look alive.
+        if now >= self._next_beat:
+            self._beat(connection)
+        self._counters.flush_if_due(connection)
+
+    def _beat(self, connection: Connection) -> None:
+        beating.tick(connection, sign(self._owner, "reconciler"))
+        self._next_beat = monotonic() + RECONCILER_BEAT_SECONDS
 
     def _limits(self, lane: str) -> lanes.NewLane:
         told = self._settings.lanes.get(lane, LaneLimits())
@@ -125,16 +138,27 @@ class Reconciler:
         # After the sweep, so that what it took back is ready in the same round.
         while sweeping.promote_due(connection, BATCH) == BATCH:
             pass
-        for job in overdue.sweep_overdue(connection, BATCH):
+        if late := overdue.sweep_overdue(connection, BATCH):
+            counting.timed_out(lanes_of(connection, late))
+        for job in late:
             log.info("job_timed_out", job=job)
 
     def _sweep_leases(self, connection: Connection) -> None:
         for group in grouping.sweep_dead_groups(connection, BATCH):
             log.warning("group_swept", lane=group.lane, owner=group.owner, tasks=group.tasks)
+            counting.swept(group.lane, "waiting")
         for dead in sweeping.sweep_dead_leases(connection, self._settings.park_after_crashes, BATCH):
             log.warning(
-                "lease_swept", task=dead.id, job=dead.job_id, owner=dead.owner, crashes=dead.crashes, state=dead.state
+                "lease_swept",
+                task=dead.id,
+                job=dead.job_id,
+                lane=dead.lane,
+                epoch=dead.epoch,
+                owner=dead.owner,
+                crashes=dead.crashes,
+                state=dead.state,
             )
+            counting.swept(dead.lane, dead.state)
 
     def _full_sweep(self, connection: Connection) -> None:
         try:
@@ -172,7 +196,7 @@ class Reconciler:
             for lane, count in wanted.items():
                 # A slot takes at least a batch of background jobs; more wake-ups would only cost empty claims.
                 taken_at_once = self._settings.background_batch if is_background(lane) else 1
-                self._wakeups.top_up(lane, math.ceil(count / taken_at_once))
+                counting.wakeups_sent(lane, self._wakeups.top_up(lane, math.ceil(count / taken_at_once)))
         except redis.RedisError as error:
             if not self._redis_away:
                 log.error("redis_away", error=str(error))

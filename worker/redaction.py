@@ -1,7 +1,8 @@
 """What is cut from text before anyone may keep or read it: keys, tokens and passwords."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 # JSON must stay JSON, at whatever depth: a quote stands as it is or escaped, and a value ends before the next one.
 _QUOTE: Final = r"(?:\\{7}|\\{3}|\\)?[\"']"
@@ -26,3 +27,14 @@ def redact(text: str) -> str:
         return text
     text = _SECRETS[0].sub(r"\1\2[cut]", text)
     return _SECRETS[1].sub(r"\1[cut]", text)
+
+
+def redacted(value: Any) -> Any:
+    """As `redact`, for text at any depth of lists and objects; what is neither stays as it is."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: redacted(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(one) for one in value]
+    return value

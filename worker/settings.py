@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from worker.errors import ConfigurationError
 from worker.mail_settings import mail_misfits
+from worker.monitoring_settings import MonitoringSettings
 from worker.store_settings import StoreAccess
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +62,7 @@ class Caps(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
-class Settings(BaseSettings):
+class Settings(MonitoringSettings, BaseSettings):
     """The effective settings of one process. Durations are in seconds unless the name says otherwise."""
 
     model_config = SettingsConfigDict(
@@ -223,6 +224,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _all_fits(self) -> Self:
         misfits = mail_misfits(self.smtp_url.get_secret_value(), self.resend_api_key.get_secret_value(), self.mail_from)
+        misfits += self.monitoring_misfits()
         # A beat that comes late once or twice must not cost the lease.
         if self.beat_seconds > self.lease_seconds / 4:
             misfits.append(

@@ -14,6 +14,7 @@ from worker.clock import monotonic
 from worker.completions import Completions
 from worker.job_states import Decision, Ending
 from worker.leases import Lease
+from worker.metrics import counting
 from worker.missing_schema import SCHEMA_MISSING, tell_if_missing
 from worker.processes import rss_mb
 
@@ -56,11 +57,13 @@ async def settle(
     A reply that was lost is asked for again with the same token while the lease lasts; after that the sweep takes the
     task, which costs a crash count and nothing else.
     """
-    about = {"task": lease.task_id, "job": lease.job_id, "epoch": lease.epoch}
+    about = lease.names
     if decision.ending is Ending.LOST:
         log.warning("lease_lost", **about, reason=decision.reason)
+        counting.lost(lease.lane, decision.reason)
         return
     if decision.written:
+        counting.settled(lease.lane, decision.ending, decision.reason)
         log.info("slice_settled", **about, ending=decision.ending, reason=decision.reason)
         return
     settlement = settlement_of(lease, owner, decision)
@@ -71,6 +74,7 @@ async def settle(
         # What the group does not tell of may be written all the same, where the reply to it was lost.
         written = await _write(pool, lease, settlement, asked_before=True)
     if written is not None:
+        counting.settled(lease.lane, written.outcome, written.reason)
         tell = log.warning if written.outcome in (Ending.ERROR, Ending.RETRY) else log.info
         tell("slice_settled", **about, ending=written.outcome, reason=written.reason, detail=written.detail)
 
@@ -79,7 +83,7 @@ async def _write(
     pool: Pool, lease: Lease, settlement: settling.Settlement, *, asked_before: bool = False
 ) -> settling.Settlement | None:
     """What is written of the slice in the end; None where nothing is, of which the log tells."""
-    about = {"task": lease.task_id, "job": lease.job_id, "epoch": lease.epoch}
+    about = lease.names
     while True:
         try:
             async with pool.connection() as connection:
@@ -88,6 +92,7 @@ async def _write(
                     asked_before and await settling.settled_by(connection, lease.task_id, lease.token)
                 ):
                     log.warning("lease_lost", **about, reason="fenced")
+                    counting.lost(lease.lane, "fenced")
                     return None
                 return settlement
         except (psycopg.DataError, ProgramLimitExceeded) as error:
@@ -109,6 +114,7 @@ async def _write(
             log.warning("settle_repeated", **about, error=str(error))
             if not lease.held:
                 log.warning("lease_lost", **about, reason="lease_not_renewed")
+                counting.lost(lease.lane, "lease_not_renewed")
                 return None
             asked_before = True
             await asyncio.sleep(PAUSE_SECONDS)

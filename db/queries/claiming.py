@@ -25,6 +25,8 @@ class Claimed:
     max_failures: int | None
     waits: int
     slices: int
+    run_at: datetime | None = None
+    claimed_at: datetime | None = None
 
 
 async def claim(
@@ -43,7 +45,8 @@ async def claim(
     """
     async with connection.cursor(row_factory=class_row(Claimed)) as cursor:
         await cursor.execute(
-            "SELECT id, job_table, job_id, lane, tenant, token, epoch, failures, max_failures, waits, slices"
+            "SELECT id, job_table, job_id, lane, tenant, token, epoch, failures, max_failures, waits, slices,"
+            " run_at, claimed_at"
             "  FROM worker.claim(%s, %s, %s, %s, %s)",
             (lane, owner, list(tokens), ttl, job_timeout),
         )

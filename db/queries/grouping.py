@@ -14,12 +14,16 @@ from db.queries.settling import NOTE
 
 @dataclass(frozen=True, slots=True)
 class GroupJob:
-    """One job of a group: its task, its row, its payload as JSON text, and which version of the row that is."""
+    """One job of a group: its task, its row, its payload as JSON text, and which version of the row that is.
+
+    ``waited`` is how long it was due before the claim, in seconds.
+    """
 
     task_id: int
     job_id: str
     payload: str
     version: str
+    waited: float
 
 
 async def claim_group(
@@ -32,11 +36,11 @@ async def claim_group(
     primary key. Raises `psycopg.errors.LockNotAvailable` when the lane stays locked for two seconds.
     """
     cursor = await connection.execute(
-        "SELECT o_task, o_job, o_payload, o_version, o_more FROM worker.claim_group(%s, %s, %s, %s, %s)",
+        "SELECT o_task, o_job, o_payload, o_version, o_waited, o_more FROM worker.claim_group(%s, %s, %s, %s, %s)",
         (lane, owner, token, count, ttl),
     )
     rows = await cursor.fetchall()
-    return [GroupJob(*row[:4]) for row in rows], any(more for *_, more in rows[:1])
+    return [GroupJob(*row[:5]) for row in rows], any(more for *_, more in rows[:1])
 
 
 async def close_group(

@@ -25,9 +25,10 @@ $body$;
 -- nobody alone ('-'), since a tenant's are capped one by one, and only those on their first run, for which nothing else
 -- is to be seen to: the others are for worker.claim, and o_more says that the lane has some. To its lane a group is one
 -- running task, because its jobs are run one after another. o_version tells a row that was changed since from one that
--- was not: nobody sees 'processing' on it, and may change it meanwhile.
+-- was not: nobody sees 'processing' on it, and may change it meanwhile. o_waited is how long it was due, in seconds.
 CREATE FUNCTION worker.claim_group(p_lane text, p_owner text, p_token uuid, p_count integer, p_ttl interval)
-RETURNS TABLE (o_task bigint, o_job text, o_payload text, o_version text, o_more boolean)
+RETURNS TABLE (o_task bigint, o_job text, o_payload text, o_version text,
+               o_waited double precision, o_more boolean)
 LANGUAGE plpgsql SET lock_timeout = '2s' SET jit = off
 AS $body$
 DECLARE
@@ -38,14 +39,16 @@ DECLARE
     v_jobs     text[];
     v_payloads text[];
     v_versions text[];
+    v_waited   double precision[];
     v_more     boolean;
 BEGIN
     -- Lock and count are two statements, as in worker.claim.
     SELECT n.* INTO v_lane FROM worker.lanes n WHERE n.lane = p_lane FOR NO KEY UPDATE;
     -- Under the lock, because the first call with this token may still be at it.
     SELECT array_agg(t.id ORDER BY u.place), array_agg(t.job_id ORDER BY u.place),
-           array_agg(b.payload::text ORDER BY u.place), array_agg(b.xmin::text ORDER BY u.place)
-      INTO v_tasks, v_jobs, v_payloads, v_versions
+           array_agg(b.payload::text ORDER BY u.place), array_agg(b.xmin::text ORDER BY u.place),
+           array_agg(extract(epoch FROM g.claimed_at - t.run_at) ORDER BY u.place)
+      INTO v_tasks, v_jobs, v_payloads, v_versions, v_waited
       FROM worker.group_leases g
      CROSS JOIN LATERAL unnest(g.tasks) WITH ORDINALITY AS u (task, place)
       JOIN worker.tasks t ON t.id = u.task
@@ -64,8 +67,10 @@ BEGIN
                array_agg(h.job_id ORDER BY h.priority, h.run_at, h.id) FILTER (WHERE h.plain),
                array_agg(h.payload ORDER BY h.priority, h.run_at, h.id) FILTER (WHERE h.plain),
                array_agg(h.version ORDER BY h.priority, h.run_at, h.id) FILTER (WHERE h.plain),
+               array_agg(extract(epoch FROM clock_timestamp() - h.run_at) ORDER BY h.priority, h.run_at, h.id)
+                   FILTER (WHERE h.plain),
                bool_or(NOT h.plain)
-          INTO v_tasks, v_jobs, v_payloads, v_versions, v_more
+          INTO v_tasks, v_jobs, v_payloads, v_versions, v_waited, v_more
           FROM (SELECT t.id, t.job_id, t.priority, t.run_at, b.payload::text AS payload, b.version,
                        b.id IS NOT NULL AND t.slices = 0 AND t.failures = 0 AND t.cancel_at IS NULL
                            AND t.deadline_at IS NULL AS plain
@@ -87,8 +92,9 @@ BEGIN
     v_more := coalesce(v_more, false)
         OR EXISTS (SELECT FROM worker.tasks t WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant < '-')
         OR EXISTS (SELECT FROM worker.tasks t WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant > '-');
-    RETURN QUERY SELECT w.task, w.job, w.payload, w.version, v_more
-                   FROM unnest(v_tasks, v_jobs, v_payloads, v_versions) AS w (task, job, payload, version);
+    RETURN QUERY SELECT w.task, w.job, w.payload, w.version, w.waited, v_more
+                   FROM unnest(v_tasks, v_jobs, v_payloads, v_versions, v_waited)
+                        AS w (task, job, payload, version, waited);
 END
 $body$;
 
