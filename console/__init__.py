@@ -1,1 +1,1 @@
-"""The operators' page and the HTTP API, one application."""
+"""The operators' pages and the HTTP API: one FastAPI application."""

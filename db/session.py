@@ -4,11 +4,12 @@ from typing import Any, TypeAlias
 
 from psycopg import AsyncConnection, Connection, OperationalError
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 CONNECT_SECONDS = 5
 
 Pool: TypeAlias = "AsyncConnectionPool[AsyncConnection[Any]]"
+ThreadPool: TypeAlias = "ConnectionPool[Connection[Any]]"
 
 
 def driver_url(database_url: str) -> str:
@@ -40,6 +41,30 @@ def _conninfo(database_url: str, application_name: str) -> str:
 def connect(database_url: str, application_name: str = "trawler", *, autocommit: bool = True) -> Connection:
     """One connection of its own. Raises `psycopg.OperationalError` when the server cannot be reached."""
     return Connection.connect(_conninfo(database_url, application_name), autocommit=autocommit, prepare_threshold=None)
+
+
+async def connect_async(database_url: str, application_name: str) -> AsyncConnection[Any]:
+    """As `connect`, for a coroutine; in autocommit."""
+    return await AsyncConnection.connect(
+        _conninfo(database_url, application_name), autocommit=True, prepare_threshold=None
+    )
+
+
+def make_thread_pool(database_url: str, application_name: str, max_size: int) -> ThreadPool:
+    """A pool for threads that is not open yet; it holds no connection while nobody asks for one.
+
+    Its connections are in autocommit and looked at before they are given.
+    """
+    return ConnectionPool(
+        _conninfo(database_url, application_name),
+        kwargs={"autocommit": True, "prepare_threshold": None},
+        min_size=0,
+        max_size=max_size,
+        reconnect_timeout=30,
+        max_idle=60,
+        check=ConnectionPool.check_connection,
+        open=False,
+    )
 
 
 def make_pool(database_url: str, application_name: str, max_size: int) -> Pool:

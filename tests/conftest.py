@@ -17,7 +17,10 @@ import redis
 # Before anything of ours is imported: a developer's shell must not steer the tests.
 for name in list(os.environ):
     if name.startswith(
-        ("TRAWLER_", "SCRAPECREATORS_", "MAIL_", "SMTP_", "RESEND_", "APP_URL", "AWS_", "METRICS_", "SENTRY_", "OTEL_")
+        (
+            *("TRAWLER_", "SCRAPECREATORS_", "MAIL_", "SMTP_", "RESEND_", "APP_URL", "AWS_"),
+            *("METRICS_", "SENTRY_", "OTEL_", "CONSOLE_", "API_TOKENS"),
+        )
     ):
         del os.environ[name]
 os.environ["TRAWLER_ENV_FILE"] = ""

@@ -28,7 +28,7 @@ T = TypeVar("T")
 OURS = (
     *("TRAWLER_", "SCRAPECREATORS_", "YOUTUBE_", "INSTAGRAM_GRAPH_", "TIKTOK_", "APIFY_"),
     *("MAIL_", "SMTP_", "RESEND_", "APP_URL", "AWS_"),
-    *("METRICS_", "SENTRY_", "OTEL_"),
+    *("METRICS_", "SENTRY_", "OTEL_", "CONSOLE_", "API_TOKENS"),
 )
 """What the names of our settings begin with. A test sets its own, whatever the shell it is started from holds."""
 

@@ -77,7 +77,9 @@ def spent(
             f"""
             SELECT {columns}, sum(s.calls)::bigint AS calls, sum(s.credits)::bigint AS credits
               FROM worker.spend s
-             WHERE s.spent_at >= ((worker.utc_now()::date - %(days)s + 1)::timestamp AT TIME ZONE 'UTC')
+             -- The statement's time, because one that changes while it runs could not bound an index scan.
+             WHERE s.spent_at >= ((statement_timestamp() AT TIME ZONE 'UTC')::date - %(days)s + 1)::timestamp
+                                 AT TIME ZONE 'UTC'
                AND (%(provider)s::text IS NULL OR s.provider = %(provider)s)
                AND (%(job_id)s::text IS NULL OR s.job_id = %(job_id)s)
              GROUP BY {places}

@@ -114,7 +114,7 @@ def _statements() -> Iterator[str]:
                 for name in _defined(statement):
                     definitions[name].append(statement)
     waiting: set[str] = set()
-    for folder in ("worker", "actors", "scripts"):
+    for folder in ("worker", "actors", "scripts", "console"):
         for path in (ROOT / folder).rglob("*.py"):
             if not _of_the_owner(path):
                 tree = ast.parse(path.read_text(encoding="utf-8"))

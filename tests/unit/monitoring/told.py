@@ -63,7 +63,8 @@ def _types_of(node: ast.AST) -> Iterator[str]:
         if node.target.id in ("RECEIVED", "ADMIN_ACTION"):
             yield ast.literal_eval(node.value)
         elif node.target.id == "NAMES":
-            yield from ast.literal_eval(node.value).values()
+            named = ast.literal_eval(node.value)
+            yield from named.values() if isinstance(named, dict) else ()
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield from _types_in_sql(node.value)
     if isinstance(node, ast.JoinedStr):

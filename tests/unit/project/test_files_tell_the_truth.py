@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from worker.api_settings import ApiSettings
+from worker.console_settings import ConsoleSettings
 from worker.settings import ROOT, Settings
 
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -12,10 +14,16 @@ EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
 def variables() -> dict[str, object]:
     """Name and default of every setting, as the environment has them."""
-    return {
-        str(field.validation_alias or f"TRAWLER_{name.upper()}"): field.default
-        for name, field in Settings.model_fields.items()
-    }
+    console = {f"CONSOLE_{name.upper()}": field.default for name, field in ConsoleSettings.model_fields.items()}
+    api = {str(field.validation_alias): field.default for field in ApiSettings.model_fields.values()}
+    return (
+        {
+            str(field.validation_alias or f"TRAWLER_{name.upper()}"): field.default
+            for name, field in Settings.model_fields.items()
+        }
+        | console
+        | api
+    )
 
 
 def test_the_example_environment_lists_every_setting_and_no_other():

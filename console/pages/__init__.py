@@ -1,0 +1,1 @@
+"""One module a page: its routes, what it reads, what it changes."""
