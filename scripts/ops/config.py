@@ -6,7 +6,7 @@ import psycopg
 import typer
 
 from db.queries.configuration import StoredValue, put_value, read_values
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, warn
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, DryRun, actor, database, fail, warn
 from scripts.tables import console, plain, show_json, show_table
 from worker.configuration import FRESH_SECONDS
 from worker.configuration_keys import KEYS, Key
@@ -46,6 +46,7 @@ def get(name: Name, as_json: AsJson = False) -> None:
 def set_(
     name: Name,
     value: Annotated[str, typer.Argument(help="The new value, e.g. 90m, 7 days, 12 or true.")],
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Write one configuration's row. Example: ./run ops config set timeouts.standard_job_timeout 90m."""
@@ -56,9 +57,13 @@ def set_(
         fail(str(error), USAGE)
     category, _, short = key.name.partition(".")
     with database() as connection:
+        (before,) = _shown(connection, [key.name])
+        if dry_run:
+            _tell_change(before, text, as_json)
+            return
         with connection.transaction():
             put_value(connection, category, short, text, key.kind.name, key.meaning.replace("`", ""))
-            note(connection, actor(), "config", name=key.name, value=text)
+            note(connection, actor(), "config", name=key.name, value=text, before=before["value"])
         (row,) = read_values(connection, [key.name])
         (shown,) = _shown(connection, [key.name])
     if as_json:
@@ -69,6 +74,14 @@ def set_(
         warn(f"running workers see it within {FRESH_SECONDS:.0f} s")
     else:
         warn("its is_hot_reloadable is 'false': workers see it when they start again")
+
+
+def _tell_change(before: dict[str, Any], text: str, as_json: bool) -> None:
+    if as_json:
+        show_json({"dry_run": True, "name": before["name"], "value": before["value"], "would_be": text})
+    else:
+        told = f"{before['name']}  {before['value']} would be {text}; nothing was changed"
+        console.print(plain(told), soft_wrap=True)
 
 
 def _known(name: str) -> Key[Any]:

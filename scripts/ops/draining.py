@@ -9,7 +9,7 @@ import typer
 
 from db.queries import inspecting, lanes
 from scripts.ops.filters import span
-from scripts.ops.frame import NOT_YET, USAGE, AsJson, actor, database, fail
+from scripts.ops.frame import NOT_YET, USAGE, AsJson, DryRun, actor, database, fail
 from scripts.ops.lanes import Lanes, Platform, lanes_of, tell
 from scripts.tables import console, counted, show_json
 from worker.operating.actions import note
@@ -26,6 +26,7 @@ def drain(
     reason: Annotated[str, typer.Option(help="Why; the lanes show it.")] = "maintenance",
     timeout: Annotated[str, typer.Option(help="How long to wait until all is idle, e.g. 10m.")] = "10m",
     end: Annotated[bool, typer.Option("--end", help="Resume the lanes that a drain paused, and no other.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Let nothing new start, and tell when all is idle. Of all lanes where none is named.
@@ -38,13 +39,16 @@ def drain(
         if end:
             if names or platform:
                 fail("--end resumes all that a drain paused; leave the lanes out, or use resume", USAGE)
-            _end(connection, as_json)
+            _end(connection, dry_run, as_json)
             return
         everything = not (names or platform)
         meant = lanes_of(connection, names, platform, everything)
-        with connection.transaction():
+        with connection.transaction(force_rollback=dry_run):
             paused = lanes.pause(connection, meant, BEGINNING + reason)
             note(connection, actor(), "drain", lanes=paused, reason=reason)
+        if dry_run:
+            _tell_dry_run(paused, lanes.running(connection, meant), as_json)
+            return
         try:
             running = _wait(
                 connection, meant, paused, longest.total_seconds(), BEGINNING + reason if everything else None
@@ -81,12 +85,22 @@ def _progress(running: dict[str, int]) -> None:
         print(f"\r{sum(running.values()):,} still run \x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _end(connection: psycopg.Connection, as_json: bool) -> None:
-    with connection.transaction():
+def _tell_dry_run(paused: list[str], running: dict[str, int], as_json: bool) -> None:
+    if as_json:
+        show_json({"dry_run": True, "would_pause": sorted(paused), "running": running})
+    else:
+        told = (
+            f"{counted(len(paused), 'lane')} would be paused, {sum(running.values()):,} still run; nothing was changed"
+        )
+        console.print(told, soft_wrap=True)
+
+
+def _end(connection: psycopg.Connection, dry_run: bool, as_json: bool) -> None:
+    with connection.transaction(force_rollback=dry_run):
         drained = lanes.paused_for(connection, BEGINNING)
         changed = lanes.resume(connection, drained)
         if changed:
             note(connection, actor(), "resume", lanes=changed)
     if not (changed or as_json):
         console.print("no lane was drained")
-    tell(drained, changed, "resumed", "was not held back", as_json)
+    tell(drained, changed, "would be resumed" if dry_run else "resumed", "was not held back", as_json)

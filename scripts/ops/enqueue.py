@@ -1,23 +1,19 @@
 """The command that puts a search in; what a worker would refuse is refused here, before there is a row."""
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import redis
 import typer
 
 from platforms.params import KNOWN_PARAMS, unknown_params
 from platforms.query import read_query
 from platforms.registry import PLATFORM_NAMES, find, fold_platform
-from scripts.ops.frame import USAGE, AsJson, actor, database, fail, redis_client, warn
+from scripts.ops.frame import USAGE, AsJson, DryRun, actor, database, fail, wake_up, warn
 from scripts.tables import console, show_json
-from worker.broker import WakeUps
-from worker.enqueueing import enqueue_scraping_job, wake
+from worker.enqueueing import Enqueued, enqueue_scraping_job
 from worker.errors import InvalidJob
 from worker.operating.actions import note
-from worker.redaction import redact
 
 
 def enqueue(
@@ -40,6 +36,7 @@ def enqueue(
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key: a second call gives the first job.")] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a search in, by words or for creators like one.
@@ -49,7 +46,7 @@ def enqueue(
     """
     params = _params(param or [])
     _check(platform, keywords or [], target_username, region, target, params)
-    with database() as connection, connection.transaction():
+    with database() as connection, connection.transaction(force_rollback=dry_run):
         enqueued = enqueue_scraping_job(
             connection,
             user_id=user,
@@ -63,14 +60,23 @@ def enqueue(
         )
         if enqueued.created:
             note(connection, actor(), "enqueue", job=enqueued.job_id)
-    try:
-        wake(WakeUps(redis_client()), enqueued)
-    except redis.RedisError as error:
-        print(f"ops: no wake-up sent ({redact(str(error))}); the reconciler will see to the job", file=sys.stderr)
+    if dry_run:
+        _tell_dry_run(enqueued, as_json)
+        return
+    wake_up(enqueued)
     if as_json:
         show_json({"job_id": enqueued.job_id, "created": enqueued.created})
     else:
         console.print(enqueued.job_id if enqueued.created else f"{enqueued.job_id} (the key was used before)")
+
+
+def _tell_dry_run(enqueued: Enqueued, as_json: bool) -> None:
+    """The id of a job that would be new is not told, since it would be another."""
+    known = None if enqueued.created else enqueued.job_id
+    if as_json:
+        show_json({"dry_run": True, "job_id": known, "created": enqueued.created})
+    else:
+        console.print(f"{known} (the key was used before)" if known else "a job would be put in; nothing was changed")
 
 
 def _params(given: Sequence[str]) -> dict[str, Any]:

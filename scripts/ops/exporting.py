@@ -1,20 +1,16 @@
 """The command that puts an export in."""
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
-import redis
 import typer
 
 from db.queries import explaining
 from scripts.ops.filters import read
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, job_ids, redis_client
-from scripts.tables import console, show_json
-from worker.broker import WakeUps
-from worker.enqueueing import enqueue_background_job, wake
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, DryRun, actor, database, fail, job_ids, wake_up
+from scripts.tables import console, plain, show_json
+from worker.enqueueing import enqueue_background_job
 from worker.operating.actions import note
-from worker.redaction import redact
 
 
 class Format(StrEnum):
@@ -30,6 +26,7 @@ def export(
     job: Annotated[str | None, typer.Argument(help="The job's id.")] = None,
     campaign: Annotated[str | None, typer.Option(help="All jobs of this campaign instead.")] = None,
     kind: Annotated[Format, typer.Option("--format", help="What the file is.")] = Format.CSV,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a job in that writes the creators of a job or campaign to a file.
@@ -46,14 +43,16 @@ def export(
         if job is not None and explaining.find_row(connection, subject["jobId"]) is None:
             fail(f"there is no job {subject['jobId']}", NOT_FOUND)
         payload = {**subject, "to": to, "format": kind.value}
-        with connection.transaction():
+        with connection.transaction(force_rollback=dry_run):
             enqueued = enqueue_background_job(connection, job_type="export_creators", payload=payload)
             note(connection, actor(), "export", job=enqueued.job_id, payload=payload)
-    try:
-        wake(WakeUps(redis_client()), enqueued)
-    except redis.RedisError as error:
-        print(f"ops: no wake-up sent ({redact(str(error))}); the reconciler will see to the job", file=sys.stderr)
-    if as_json:
+    if not dry_run:
+        wake_up(enqueued)
+    if as_json and dry_run:
+        show_json({"dry_run": True, "payload": payload})
+    elif dry_run:
+        console.print(plain(f"an export to {to} would be put in; nothing was changed"), soft_wrap=True)
+    elif as_json:
         show_json({"job_id": enqueued.job_id})
     else:
         console.print(enqueued.job_id)

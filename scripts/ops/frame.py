@@ -21,6 +21,8 @@ from worker.settings import load_settings
 if TYPE_CHECKING:
     import redis
 
+    from worker.enqueueing import Enqueued
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask, however many there are.")]
@@ -75,6 +77,19 @@ def answering_redis() -> "Iterator[redis.Redis]":
         yield redis_client()
     except redis.RedisError as error:
         fail(f"Redis did not answer: {redact(str(error))}; start it and try again", USAGE)
+
+
+def wake_up(enqueued: "Enqueued") -> None:
+    """Send a wake-up for a job that was put in; without Redis the reconciler will see to it."""
+    import redis
+
+    from worker.broker import WakeUps
+    from worker.enqueueing import wake
+
+    try:
+        wake(WakeUps(redis_client()), enqueued)
+    except redis.RedisError as error:
+        warn(f"no wake-up sent ({redact(str(error))}); the reconciler will see to the job")
 
 
 def fail(problem: str, code: int) -> NoReturn:

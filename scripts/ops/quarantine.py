@@ -8,7 +8,7 @@ import typer
 from actors.replaying import Replay, replay_job
 from db.queries import quarantining
 from db.queries.quarantining import Choice
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, job_ids
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, DryRun, Yes, actor, confirm, database, fail, job_ids
 from scripts.tables import console, plain, show_json, show_table
 from worker.operating.actions import note
 from worker.settings import load_settings
@@ -54,7 +54,8 @@ def replay(
     reason: Reason = None,
     provider: Provider = None,
     endpoint: Endpoint = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Read items again and store what now passes. Example: ./run ops replay --endpoint tiktok/search/keyword."""
@@ -63,10 +64,16 @@ def replay(
     ids: list[str | None] = [*job_ids(jobs)] if jobs else [None]
     unplanned = load_settings().unplanned_creators
     with database() as connection:
-        replays = [
-            replay_job(connection, task_id, job_id, choice, unplanned=unplanned, dry_run=dry_run)
+        meant = [
+            (choice, task_id, job_id)
             for choice in (Choice(job, provider, endpoint, reason) for job in ids)
             for task_id, job_id in quarantining.tasks_with_items(connection, choice)
+        ]
+        if not dry_run:
+            confirm(len(meant), "replayed", yes)
+        replays = [
+            replay_job(connection, task_id, job_id, choice, unplanned=unplanned, dry_run=dry_run)
+            for choice, task_id, job_id in meant
         ]
         if not dry_run and any(one.verdicts for one in replays):
             read = {one.job_id: one.verdicts for one in replays if one.verdicts}

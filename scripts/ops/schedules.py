@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from db.queries import inspecting
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, warn
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, DryRun, actor, database, fail, warn
 from scripts.tables import console, plain, show_json, show_table
 from worker import scheduling
 from worker.lanes import background_lane
@@ -49,11 +49,12 @@ def put(
     missed: Annotated[Missed, typer.Option(help="Whether firings missed for long are made up for.")] = Missed.ONCE,
     priority: Annotated[int, typer.Option(help="Smaller is sooner.")] = 100,
     enabled: Annotated[bool, typer.Option(help="A disabled one stays, and fires nothing.")] = True,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Make or change a schedule. Example: ./run ops schedules put nightly "30 2 * * *" --job-type clean_up."""
     content = _object(payload)
-    with database() as connection:
+    with database() as connection, connection.transaction(force_rollback=dry_run):
         scheduling.put_schedule(
             connection,
             name,
@@ -80,27 +81,30 @@ def put(
     elif not alive:
         warn("no worker is alive: its jobs will wait; start some: ./run up")
     if as_json:
-        show_json(asdict(one.stored) | {"firings": one.firings, "problem": one.problem})
+        show_json(asdict(one.stored) | {"firings": one.firings, "problem": one.problem, "dry_run": dry_run})
     else:
-        console.print(f"{plain(name)}  next: {_next(one)}", soft_wrap=True)
+        told = "  (nothing was changed)" if dry_run else ""
+        console.print(f"{plain(name)}  next: {_next(one)}{told}", soft_wrap=True)
 
 
 @app.command()
 def remove(
     name: Annotated[str, typer.Argument(help="Name of the schedule.")],
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a schedule; jobs it has put in stay. Example: ./run ops schedules remove nightly."""
-    with database() as connection:
+    with database() as connection, connection.transaction(force_rollback=dry_run):
         removed = scheduling.remove_schedule(connection, name)
         if removed:
             note(connection, actor(), "schedules", removed=name)
     if not removed:
         fail(f"there is no schedule {name!r}", NOT_FOUND)
     if as_json:
-        show_json({"removed": name})
+        show_json({"removed": name, "dry_run": dry_run})
     else:
-        console.print(f"{plain(name)}  removed", soft_wrap=True)
+        told = "would be removed; nothing was changed" if dry_run else "removed"
+        console.print(f"{plain(name)}  {told}", soft_wrap=True)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from psycopg.errors import InsufficientPrivilege
 
 from db.queries.user_profiles.backups import restore_statement
 from db.queries.user_profiles.older_table import OLDER
-from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, database, fail, warn
+from scripts.ops.frame import NOT_FOUND, USAGE, AsJson, actor, database, fail, warn
 from scripts.tables import console, plain, show_json, show_table
 from worker.clock import utc_now
+from worker.operating.actions import note
 
 if TYPE_CHECKING:
     from actors.user_profiles.report import Adoption, Progress
@@ -48,6 +49,7 @@ def migrate_user_profiles(
                 told = foresee(connection, layout, batch, progress)
             else:
                 told = adopt(connection, layout, utc_now(), batch, progress, backup)
+                note(connection, actor(), "migrate-user-profiles", backup=told.backup, rows=told.rows)
         restore = restore_statement(connection, told.backup) if told.backup else None
     if as_json:
         show_json({**asdict(told), "verified_good": told.good, "restore": restore})
