@@ -41,6 +41,7 @@ DECLARE
     v_versions text[];
     v_waited   double precision[];
     v_more     boolean;
+    v_now      timestamptz;
 BEGIN
     -- Lock and count are two statements, as in worker.claim.
     SELECT n.* INTO v_lane FROM worker.lanes n WHERE n.lane = p_lane FOR NO KEY UPDATE;
@@ -58,6 +59,7 @@ BEGIN
         IF v_lane.lane IS NULL OR v_lane.paused OR v_lane.cooldown_until > clock_timestamp() THEN
             RETURN;
         END IF;
+        v_now := clock_timestamp();
         SELECT g.o_groups, g.o_tasks INTO v_groups, v_taken FROM worker.groups_of(p_lane) g;
         IF v_groups + (SELECT count(*) FROM worker.tasks t WHERE t.lane = p_lane AND t.state = 'leased')
            >= v_lane.max_running THEN
@@ -67,7 +69,7 @@ BEGIN
                array_agg(h.job_id ORDER BY h.priority, h.run_at, h.id) FILTER (WHERE h.plain),
                array_agg(h.payload ORDER BY h.priority, h.run_at, h.id) FILTER (WHERE h.plain),
                array_agg(h.version ORDER BY h.priority, h.run_at, h.id) FILTER (WHERE h.plain),
-               array_agg(extract(epoch FROM clock_timestamp() - h.run_at) ORDER BY h.priority, h.run_at, h.id)
+               array_agg(extract(epoch FROM v_now - h.run_at) ORDER BY h.priority, h.run_at, h.id)
                    FILTER (WHERE h.plain),
                bool_or(NOT h.plain)
           INTO v_tasks, v_jobs, v_payloads, v_versions, v_waited, v_more
@@ -86,8 +88,8 @@ BEGIN
         IF v_tasks IS NULL THEN
             RETURN;
         END IF;
-        INSERT INTO worker.group_leases (token, lane, owner, tasks, expires_at)
-        VALUES (p_token, p_lane, p_owner, v_tasks, clock_timestamp() + p_ttl);
+        INSERT INTO worker.group_leases (token, lane, owner, tasks, claimed_at, expires_at)
+        VALUES (p_token, p_lane, p_owner, v_tasks, v_now, v_now + p_ttl);
     END IF;
     v_more := coalesce(v_more, false)
         OR EXISTS (SELECT FROM worker.tasks t WHERE t.lane = p_lane AND t.state = 'ready' AND t.tenant < '-')
