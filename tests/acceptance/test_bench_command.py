@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from tests.processes import run_to_its_end
 from worker.settings import ROOT
 
 
+@pytest.mark.slow
 def test_small_jobs_are_measured_and_every_row_kept(tmp_path):
     told = run_to_its_end("bench", ["--smoke", "--results", str(tmp_path)], {"PYTHONPATH": str(ROOT)}, ROOT)
     assert told.returncode == 0, told.stderr

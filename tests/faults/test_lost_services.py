@@ -75,6 +75,7 @@ class TestRedis:
 
 
 class TestPostgres:
+    @pytest.mark.slow
     def test_that_cuts_every_connection_again_and_again_costs_no_attempt(
         self, servers, database_url, redis_url, witness, provider, tmp_path
     ):
