@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import psycopg
 
 from console.application import make_application
 from worker.console_settings import load_console_settings
@@ -13,6 +14,14 @@ from worker.settings import load_settings
 PASSWORD = "correct horse battery"
 READ_PASSWORD = "only for looking"
 HOME = "http://127.0.0.1:8600"
+
+
+def actions(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """What operators did, and who."""
+    return connection.execute(
+        "SELECT event_data ->> 'action', event_data ->> 'actor' FROM events WHERE event_type = 'admin_action'"
+        " ORDER BY timestamp, event_data ->> 'action'"
+    ).fetchall()
 
 
 class Browser(httpx.AsyncClient):
