@@ -50,7 +50,7 @@ def _wrong(one: dict[str, Any]) -> Wrong:
     place, *rest = one["loc"]
     below = (one.get("ctx") or {}).get("below", "")
     pointer = "".join(f"/{escaped(str(part))}" for part in rest) + below
-    name = (pointer.rpartition("/")[2] if place == "body" else ".".join(map(str, rest))) or "the body"
+    name = (pointer[1:].replace("/", ".") if place == "body" else ".".join(map(str, rest))) or "the body"
     told = one["msg"][:1].lower() + one["msg"][1:]
     if one["type"] == "missing":
         detail = f"{name} is missing; expected a value"

@@ -131,6 +131,7 @@ def test_what_postgres_cannot_keep_is_told_before_it_is_asked(client, raw, point
     answer = client.post("/api/v1/scraping-jobs", content=raw, headers={"Content-Type": "application/json"})
     (wrong,) = refused(answer, pointer)
     assert words in wrong["detail"]
+    assert wrong["detail"].startswith(pointer[1:].replace("/", "."))
 
 
 @pytest.mark.parametrize(
