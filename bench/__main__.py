@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bench import peers, small_jobs
+from bench.machine import machine
 from bench.results import LOCAL, keep
 from db.migrating import migrate
 from worker.embedded import embedded_servers
@@ -32,6 +33,7 @@ def main() -> int:
     if told.install_peers:
         peers.install()
     jobs, runs = (SMOKE_JOBS, 1) if told.smoke else (told.jobs, told.runs)
+    before = machine()
     settings = {"jobs": jobs, "runs": runs, "processes": told.processes}
     with tempfile.TemporaryDirectory(prefix="trawler-bench-") as folder:
         try:
@@ -47,7 +49,7 @@ def main() -> int:
                         peers=told.peers or told.install_peers,
                     )
                 )
-                keep("small-jobs", settings, rows, told.results)
+                keep("small-jobs", before, settings, rows, told.results)
         except ConfigurationError as error:
             print(f"bench: {error}", file=sys.stderr)
             return 2

@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.machine import machine
 from scripts.tables import console, show_table
 from worker.settings import ROOT
 
@@ -16,12 +15,20 @@ LOCAL = ROOT / "bench" / "results" / "local"
 """Results of one's own machine; those that docs/performance.md tells of are kept one level up."""
 
 
-def keep(bench: str, settings: Mapping[str, Any], rows: Sequence[Row], folder: Path) -> Path:
-    """Write a run's rows, and show the median of each number by ``who``."""
+def keep(
+    bench: str, machine: Mapping[str, Any], settings: Mapping[str, Any], rows: Sequence[Row], folder: Path
+) -> Path:
+    """Write a run's rows with the machine as it was before, and show the median of each number by ``who``."""
     now = datetime.now(UTC)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{now:%Y-%m-%dT%H%M%S}-{bench}.json"
-    told = {"bench": bench, "at": now.isoformat(), "machine": machine(), "settings": dict(settings), "rows": list(rows)}
+    told = {
+        "bench": bench,
+        "at": now.isoformat(),
+        "machine": dict(machine),
+        "settings": dict(settings),
+        "rows": list(rows),
+    }
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     medians = summary(rows)
     show_table(f"{bench}: medians", medians, list(medians[0]))
