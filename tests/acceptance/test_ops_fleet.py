@@ -333,27 +333,6 @@ class TestExport:
         assert word in done.stderr
 
 
-class TestPrune:
-    def test_says_what_would_go_deletes_just_that_and_leaves_the_rest(self, fleet, rows):
-        # Given a job that ended long ago, and one that ended now
-        old, new = walk(rows, "old", target_results=1), walk(rows, "new", target_results=1)
-        eventually(lambda: state(rows, old) == state(rows, new) == "closed")
-        rows.execute(
-            "UPDATE worker.tasks SET closed_at = clock_timestamp() - interval '1 year' WHERE job_id = %s", (old,)
-        )
-        rows.execute("INSERT INTO worker.enqueue_keys VALUES ('k', 'scraping_jobs', 'x', now() - interval '1 year')")
-        before = told(fleet.ops("prune", "--dry-run", "--json"))
-        assert state(rows, old) == "closed"
-        # When pruning runs now, then what was foretold is gone
-        done = told(fleet.ops("prune", "--json"))
-        assert done["rows"] == before["rows"]
-        assert (done["rows"]["tasks"], done["rows"]["enqueue_keys"]) == (1, 1)
-        assert (state(rows, old), state(rows, new)) == (None, "closed")
-        assert job(rows, old)["status"] == "completed"
-        assert fleet.ops("prune").returncode == 1
-        assert fits(fleet.ops("prune", "--dry-run").stdout)
-
-
 class TestTop:
     def test_shows_what_runs_with_its_progress_within_the_width(self, fleet, rows, simulator):
         running = at_the_gate(rows, simulator, "watched")
