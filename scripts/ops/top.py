@@ -1,6 +1,7 @@
 """The live view of a fleet in the terminal."""
 
 import contextlib
+import os
 import select
 import sys
 import termios
@@ -66,7 +67,11 @@ def _keys() -> Iterator[Callable[[float], bool]]:
     def asked_to_end(seconds: float) -> bool:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if select.select([entry], [], [], left)[0] and sys.stdin.read(1) in ("q", "Q", ""):
+            if not select.select([entry], [], [], left)[0]:
+                continue
+            # Past Python's own buffer: what that holds, nobody is told of by select.
+            pressed = os.read(entry, 1024)
+            if not pressed or b"q" in pressed.lower():
                 return True
         return False
 

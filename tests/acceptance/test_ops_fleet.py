@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -347,7 +348,7 @@ class TestTop:
         eventually(lambda: is_final(rows, running))
         assert running not in fleet.ops("top", "--once").stdout
 
-    @pytest.mark.parametrize("key", [b"q", b"\x03"], ids=["q", "Ctrl-C"])
+    @pytest.mark.parametrize("key", [b"q", b"xyq", b"\x03"], ids=["q", "others before", "Ctrl-C"])
     def test_at_a_terminal_it_ends_with_a_key_and_leaves_the_screen_as_it_was(self, fleet, key):
         ours, theirs = pty.openpty()
         environment = {**fleet.environment, "TERM": "xterm"}
@@ -372,5 +373,6 @@ class TestTop:
 
 
 def _own_terminal() -> None:
-    """In the new process: the terminal is its own, so that Ctrl-C reaches it."""
+    """In the new process: the terminal is its own, so that Ctrl-C reaches it, whoever started the tests and how."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
